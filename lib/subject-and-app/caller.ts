@@ -1,0 +1,18 @@
+import type { JWTPayload } from 'jose'
+
+/**
+ * Who is behind a request whose SubjectAndApp tokens held.
+ *
+ * It is shared by all requests with the same tokens, hence frozen.
+ */
+export interface Caller {
+  /** The tenant named in `x-ms-client-tenant-id`, in lower case. */
+  readonly tenantId: string
+  /** Fabric itself: the claims of the app token. */
+  readonly app: { readonly claims: Readonly<JWTPayload> }
+  /**
+   * The user behind the call; absent where there is none (service principals, automation).
+   * `token` serves on-behalf-of calls; it is not enumerable, so that logging the caller does not print it.
+   */
+  readonly subject?: { readonly token: string, readonly claims: Readonly<JWTPayload> }
+}
