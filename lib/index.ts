@@ -1,0 +1,6 @@
+export { fabricJobState as default, fabricJobState } from './fabric-job-state.js'
+export type { FabricJobStateOptions } from './options.js'
+export type { JobInstance, JobState, JobStateContext, JobStateResolver } from './job-state-resolver.js'
+export { WorkloadError, type WorkloadErrorOptions } from './workload-error.js'
+export { toErrorResponse, type ErrorAnswer } from './error-response.js'
+export type { Caller } from './subject-and-app/caller.js'
