@@ -80,7 +80,7 @@ function sendFailure (error: unknown, request: FastifyRequest, reply: FastifyRep
 function logFailure ({ log }: FastifyRequest, error: unknown, statusCode: number): void {
   if (statusCode >= 500) {
     log.error({ err: loggableError(error) }, 'The state of the job could not be told')
-  } else if (!(error instanceof WorkloadError) || error.cause !== undefined) {
+  } else if (!(error instanceof WorkloadError) || 'cause' in error) {
     // Any other 4xx has told the caller all that there is.
     log.info({ err: loggableError(error) }, 'The poll was refused')
   }

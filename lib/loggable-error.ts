@@ -16,7 +16,7 @@ export interface LoggableError {
  */
 export function loggableError (thrown: unknown): LoggableError {
   try {
-    return thrown instanceof Error ? describe(thrown, DEEPEST_CAUSE) : notAnError(thrown)
+    return describe(thrown, DEEPEST_CAUSE)
   } catch {
     return { name: 'Error', message: 'What was thrown cannot be read: a getter or a proxy of it threw.' }
   }
@@ -25,18 +25,17 @@ export function loggableError (thrown: unknown): LoggableError {
 const DEEPEST_CAUSE = 5
 const MOST_ERRORS = 5
 
-function describe (error: Error, depth: number): LoggableError {
+function describe (error: unknown, depth: number): LoggableError {
+  if (!(error instanceof Error)) return notAnError(error)
   const described: LoggableError = { name: text(error.name), message: text(error.message) }
   // Without a prototype: pino then takes the error's type from its name.
   Object.setPrototypeOf(described, null)
   if (error.stack !== undefined) described.stack = text(error.stack)
   if ('code' in error && isCode(error.code)) described.code = error.code
   if ('statusCode' in error && typeof error.statusCode === 'number') described.statusCode = error.statusCode
-  if (depth > 0) {
-    if (error.cause instanceof Error) described.cause = describe(error.cause, depth - 1)
-    if (error instanceof AggregateError) {
-      described.errors = error.errors.slice(0, MOST_ERRORS).filter(isError).map((each) => describe(each, depth - 1))
-    }
+  if (depth > 0 && 'cause' in error) described.cause = describe(error.cause, depth - 1)
+  if (depth > 0 && error instanceof AggregateError) {
+    described.errors = error.errors.slice(0, MOST_ERRORS).map((each) => describe(each, depth - 1))
   }
   return described
 }
@@ -54,8 +53,4 @@ function text (value: unknown): string {
 
 function isCode (code: unknown): code is string | number {
   return typeof code === 'string' || typeof code === 'number'
-}
-
-function isError (value: unknown): value is Error {
-  return value instanceof Error
 }

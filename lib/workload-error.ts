@@ -28,16 +28,16 @@ export interface WorkloadError extends ErrorResponse {}
  * })
  */
 export class WorkloadError extends Error implements ErrorResponse {
-  override readonly name = 'WorkloadError'
+  override readonly name: string = 'WorkloadError'
   readonly statusCode: number
 
   constructor (options: WorkloadErrorOptions) {
-    const { statusCode, cause } = options
+    const { statusCode } = options
     const reading = readErrorResponse(options)
     if ('problems' in reading) throw new TypeError(`WorkloadError: ${reading.problems.map(sentence).join(', ')}`)
     if (!isErrorStatus(statusCode)) throw new TypeError('WorkloadError: statusCode must be an integer from 400 to 599')
 
-    super(reading.value.message, cause === undefined ? undefined : { cause })
+    super(reading.value.message, options)
     Object.assign(this, reading.value)
     this.statusCode = statusCode
   }
