@@ -1,0 +1,2 @@
+// Stands in until the real module is merged.
+export const jwksFetch = Symbol('jwksFetch')
