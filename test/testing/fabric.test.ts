@@ -211,7 +211,7 @@ t.test('the bad tokens are what their names say, and bad in nothing else', async
     t.equal(JSON.parse(Buffer.from(named('is not signed'), 'base64url').toString().split('}')[0] + '}').alg, 'none')
   })
   await t.test('one that holds where the public key is taken for a secret', async (t) => {
-    const { kty, n, e } = own ?? {}
+    const { kty = '', n = '', e = '' } = own ?? {}
     const pem = createPublicKey({ key: { kty, n, e }, format: 'jwk' }).export({ type: 'spki', format: 'pem' })
     const token = named('is signed with the public key as a secret')
     await t.resolves(compactVerify(token, createSecretKey(Buffer.from(pem)), { algorithms: ['HS256'] }))
