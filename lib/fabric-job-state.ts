@@ -7,11 +7,12 @@ import { type ErrorResponse, GetItemJobInstanceState, type ItemJobInstanceState 
 import { withCorrelationIds } from './correlation-ids.js'
 import { documentedSchema } from './documented-schema.js'
 import { toErrorResponse } from './error-response.js'
+import type { JobState } from './job-state-resolver.js'
 import { loggableError } from './loggable-error.js'
 import { checkedOptions, type FabricJobStateOptions, refusal } from './options.js'
 import { validateParams } from './params.js'
 import { PollContext } from './poll-context.js'
-import { resolveInTime } from './resolve-in-time.js'
+import { checkedJobState, resolveInTime } from './resolve-in-time.js'
 import { WorkloadError } from './workload-error.js'
 
 /**
@@ -47,9 +48,10 @@ export const fabricJobState = fastifyPlugin<FabricJobStateOptions>(async (app, o
     validatorCompiler: () => validateParams,
     handler: async (request, reply) => {
       const state = await resolveInTime(resolveJobState, request.params, new PollContext(reply), resolverTimeout)
-      send(reply, 200, state)
+      // Fastify waits for the reply then; it would send a second one while a hook of the host takes its time.
+      return send(reply, 200, state)
     },
-    serializerCompiler: () => JSON.stringify,
+    serializerCompiler: ({ httpStatus }) => httpStatus === '200' ? serializeState : serializeFailure,
     errorHandler: sendFailure
   })
 }, { name: 'fastify-fabric-job-state', fastify: '5.x', encapsulate: true })
@@ -90,10 +92,23 @@ function logFailure ({ log }: FastifyRequest, error: unknown, statusCode: number
  * Sends a body as text that is final: the host's serializers and preSerialization hooks are for its own objects, and
  * what comes here has already been made by the schema.
  */
-function send (reply: FastifyReply, statusCode: number, body: ItemJobInstanceState | ErrorResponse): void {
-  reply
+function send (reply: FastifyReply, statusCode: number, body: ItemJobInstanceState | ErrorResponse): FastifyReply {
+  return reply
     .code(statusCode)
     .header('content-type', 'application/json; charset=utf-8')
     .header('cache-control', 'no-store')
+    .serializer((text: string) => text)
     .send(JSON.stringify(body))
+}
+
+// The route sends text. What Fastify gives to its serializers is an object that the host's hooks, or its error handler
+// after a failure of those, send in its place.
+
+/** @throws {WorkloadError} which is sent instead. */
+function serializeState (answer: JobState): string {
+  return JSON.stringify(checkedJobState(answer))
+}
+
+function serializeFailure (error: unknown): string {
+  return JSON.stringify(toErrorResponse(error).body)
 }
