@@ -13,6 +13,7 @@ import { checkedOptions, type FabricJobStateOptions, refusal } from './options.j
 import { validateParams } from './params.js'
 import { PollContext } from './poll-context.js'
 import { checkedJobState, resolveInTime } from './resolve-in-time.js'
+import { createAuthenticationHook } from './subject-and-app/plugin.js'
 import { WorkloadError } from './workload-error.js'
 
 /**
@@ -33,7 +34,7 @@ import { WorkloadError } from './workload-error.js'
  */
 export const fabricJobState = fastifyPlugin<FabricJobStateOptions>(async (app, options) => {
   const { resolveJobState, resolverTimeout, authentication } = checkedOptions(options)
-  const authenticate = authenticationHook(app, authentication)
+  const onRequest = authenticationHooks(app, authentication)
   warnOfShortParams(app)
   if (!app.hasDecorator('httpErrors')) await app.register(sensible)
 
@@ -44,7 +45,7 @@ export const fabricJobState = fastifyPlugin<FabricJobStateOptions>(async (app, o
     childLoggerFactory (logger, bindings, opts, rawRequest) {
       return app.childLoggerFactory(logger, withCorrelationIds(bindings, rawRequest.headers), opts, rawRequest)
     },
-    onRequest: authenticate,
+    onRequest,
     validatorCompiler: () => validateParams,
     handler: async (request, reply) => {
       const state = await resolveInTime(resolveJobState, request.params, new PollContext(reply), resolverTimeout)
@@ -56,10 +57,16 @@ export const fabricJobState = fastifyPlugin<FabricJobStateOptions>(async (app, o
   })
 }, { name: 'fastify-fabric-job-state', fastify: '5.x', encapsulate: true })
 
-function authenticationHook (app: FastifyInstance, authentication: FabricJobStateOptions['authentication']) {
-  if (authentication !== false) throw refusal('write authentication: false; there is nothing else yet')
-  app.log.warn('authentication: false: whoever reaches this server is told the states of its jobs')
-  return []
+/** The hooks that let nobody pass but Fabric: its own, a parent scope's, or none where the host says so. */
+function authenticationHooks (app: FastifyInstance, authentication: FabricJobStateOptions['authentication']) {
+  if (authentication === false) {
+    app.log.warn('authentication: false: whoever reaches this server is told the states of its jobs')
+    return []
+  }
+  if (authentication !== undefined) return [createAuthenticationHook(app, authentication)]
+  if (app.hasDecorator('authenticateSubjectAndApp')) return [app.authenticateSubjectAndApp]
+  throw refusal('say who is Fabric: authentication: { publisherTenantId, audience, clientId }; ' +
+    'or register subjectAndApp in a parent scope; or let everybody pass with authentication: false')
 }
 
 /** Where a path parameter is longer, Fastify answers 414 by itself, in its own form. */
