@@ -1,30 +1,56 @@
-import type { ErrorResponse } from '../schemas/index.js'
+import { ErrorResponse } from '../schemas/index.js'
+import { schemaReader } from './schema-reader.js'
 
-/** What a {@link WorkloadError} is made of: the answer's status and its `ErrorResponse`. */
+/** What a {@link WorkloadError} is made of: the answer's status and its `ErrorResponse` (the contract's definition). */
 export interface WorkloadErrorOptions extends ErrorResponse {
   /** The HTTP status of the answer, 400 to 599. */
   statusCode: number
-  /** What led to it, for the log alone. */
+  /** What led to it: for the log alone, never sent. */
   cause?: unknown
 }
 
-/** What a resolver throws to choose the answer. */
-export class WorkloadError extends Error {
-  override readonly name = 'WorkloadError'
-  readonly statusCode: number
-  readonly errorCode: string
-  readonly source: ErrorResponse['source']
-  readonly isPermanent?: boolean
-  readonly messageParameters?: string[]
-  readonly moreDetails?: NonNullable<ErrorResponse['moreDetails']>
+export interface WorkloadError extends ErrorResponse {}
 
-  constructor ({ statusCode, message, cause, ...response }: WorkloadErrorOptions) {
-    super(message, cause === undefined ? {} : { cause })
+/**
+ * What a resolver throws to choose the answer: its `ErrorResponse` is sent as it is, with its status.
+ *
+ * The `message` is read by people in Fabric's monitoring hub; what only developers may know goes into `cause`.
+ *
+ * @throws {TypeError} when an option breaks the contract's `ErrorResponse`, or `statusCode` is no error's.
+ *
+ * @example
+ * throw new WorkloadError({
+ *   statusCode: 409,
+ *   errorCode: 'ForecastLocked',
+ *   message: 'The forecast is being edited. Save it and run the job again.',
+ *   source: 'User',
+ *   isPermanent: false
+ * })
+ */
+export class WorkloadError extends Error implements ErrorResponse {
+  override readonly name: string = 'WorkloadError'
+  readonly statusCode: number
+
+  constructor (options: WorkloadErrorOptions) {
+    const { statusCode } = options
+    const reading = readErrorResponse(options)
+    if ('problems' in reading) throw new TypeError(`WorkloadError: ${reading.problems.map(sentence).join(', ')}`)
+    if (!isErrorStatus(statusCode)) throw new TypeError('WorkloadError: statusCode must be an integer from 400 to 599')
+
+    super(reading.value.message, options)
+    Object.assign(this, reading.value)
     this.statusCode = statusCode
-    this.errorCode = response.errorCode
-    this.source = response.source
-    if (response.isPermanent !== undefined) this.isPermanent = response.isPermanent
-    if (response.messageParameters !== undefined) this.messageParameters = response.messageParameters
-    if (response.moreDetails !== undefined) this.moreDetails = response.moreDetails
   }
+}
+
+/** Reads what the contract's `ErrorResponse` knows of a value. */
+export const readErrorResponse = schemaReader(ErrorResponse)
+
+/** True for what HTTP calls an error: a status of 400 to 599. */
+export function isErrorStatus (statusCode: unknown): statusCode is number {
+  return Number.isInteger(statusCode) && Number(statusCode) >= 400 && Number(statusCode) <= 599
+}
+
+function sentence ({ path, message }: { path: string, message: string }): string {
+  return `${path.slice(1)} ${message}`
 }

@@ -1,0 +1,121 @@
+import sensible from '@fastify/sensible'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+
+import { type ErrorResponse, GetItemJobInstanceState, type ItemJobInstanceState } from '../schemas/index.js'
+import { withCorrelationIds } from './correlation-ids.js'
+import { documentedSchema } from './documented-schema.js'
+import { toErrorResponse } from './error-response.js'
+import type { JobState } from './job-state-resolver.js'
+import { loggableError } from './loggable-error.js'
+import { checkedOptions, type FabricJobStateOptions, refusal } from './options.js'
+import { validateParams } from './params.js'
+import { PollContext } from './poll-context.js'
+import { checkedJobState, resolveInTime } from './resolve-in-time.js'
+import { createAuthenticationHook } from './subject-and-app/plugin.js'
+import { WorkloadError } from './workload-error.js'
+
+/**
+ * Answers Fabric's question how a job is doing: registers
+ * `GET {prefix}/workspaces/{workspaceId}/items/{itemType}/{itemId}/jobTypes/{jobType}/instances/{jobInstanceId}`.
+ *
+ * Every body that leaves the route is the contract's `ItemJobInstanceState` (200) or its `ErrorResponse` (anything
+ * else). The plugin is encapsulated: register it as often as there are prefixes; the host's own routes stay as they are.
+ *
+ * @throws {TypeError} at registration, with a message that says what to write.
+ *
+ * @example
+ * await app.register(fabricJobState, {
+ *   prefix: '/workload-api',
+ *   resolveJobState: async ({ jobInstanceId }) => jobs.get(jobInstanceId),
+ *   authentication: { publisherTenantId, audience, clientId }
+ * })
+ */
+export const fabricJobState = fastifyPlugin<FabricJobStateOptions>(async (app, options) => {
+  const { resolveJobState, resolverTimeout, authentication } = checkedOptions(options)
+  const onRequest = authenticationHooks(app, authentication)
+  warnOfShortParams(app)
+  if (!app.hasDecorator('httpErrors')) await app.register(sensible)
+
+  app.withTypeProvider<TypeBoxTypeProvider>().route({
+    method: 'GET',
+    url: GetItemJobInstanceState.url,
+    schema: documentedSchema(app),
+    childLoggerFactory (logger, bindings, opts, rawRequest) {
+      return app.childLoggerFactory(logger, withCorrelationIds(bindings, rawRequest.headers), opts, rawRequest)
+    },
+    onRequest,
+    validatorCompiler: () => validateParams,
+    handler: async (request, reply) => {
+      const state = await resolveInTime(resolveJobState, request.params, new PollContext(reply), resolverTimeout)
+      // Fastify waits for the reply then; it would send a second one while a hook of the host takes its time.
+      return send(reply, 200, state)
+    },
+    serializerCompiler: ({ httpStatus }) => httpStatus === '200' ? serializeState : serializeFailure,
+    errorHandler: sendFailure
+  })
+}, { name: 'fastify-fabric-job-state', fastify: '5.x', encapsulate: true })
+
+/** The hooks that let nobody pass but Fabric: its own, a parent scope's, or none where the host says so. */
+function authenticationHooks (app: FastifyInstance, authentication: FabricJobStateOptions['authentication']) {
+  if (authentication === false) {
+    app.log.warn('authentication: false: whoever reaches this server is told the states of its jobs')
+    return []
+  }
+  if (authentication !== undefined) return [createAuthenticationHook(app, authentication)]
+  if (app.hasDecorator('authenticateSubjectAndApp')) return [app.authenticateSubjectAndApp]
+  throw refusal('say who is Fabric: authentication: { publisherTenantId, audience, clientId }; ' +
+    'or register subjectAndApp in a parent scope; or let everybody pass with authentication: false')
+}
+
+/** Where a path parameter is longer, Fastify answers 414 by itself, in its own form. */
+const LONGEST_PARAM = 256
+
+function warnOfShortParams (app: FastifyInstance): void {
+  const { maxParamLength, routerOptions } = app.initialConfig
+  const limit = routerOptions?.maxParamLength ?? maxParamLength
+  if (limit !== undefined && limit < LONGEST_PARAM) {
+    app.log.warn(`A job type can be longer than maxParamLength, ${limit}: write Fastify({ routerOptions: { maxParamLength: ${LONGEST_PARAM} } })`)
+  }
+}
+
+function sendFailure (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const { statusCode, body } = toErrorResponse(error)
+  logFailure(request, error, statusCode)
+  send(reply, statusCode, body)
+}
+
+function logFailure ({ log }: FastifyRequest, error: unknown, statusCode: number): void {
+  if (statusCode >= 500) {
+    log.error({ err: loggableError(error) }, 'The state of the job could not be told')
+  } else if (!(error instanceof WorkloadError) || 'cause' in error) {
+    // Any other 4xx has told the caller all that there is.
+    log.info({ err: loggableError(error) }, 'The poll was refused')
+  }
+}
+
+/**
+ * Sends a body as text that is final: the host's serializers and preSerialization hooks are for its own objects, and
+ * what comes here has already been made by the schema.
+ */
+function send (reply: FastifyReply, statusCode: number, body: ItemJobInstanceState | ErrorResponse): FastifyReply {
+  return reply
+    .code(statusCode)
+    .header('content-type', 'application/json; charset=utf-8')
+    .header('cache-control', 'no-store')
+    .serializer((text: string) => text)
+    .send(JSON.stringify(body))
+}
+
+// The route sends text. What Fastify gives to its serializers is an object that the host's hooks, or its error handler
+// after a failure of those, send in its place.
+
+/** @throws {WorkloadError} which is sent instead. */
+function serializeState (answer: JobState): string {
+  return JSON.stringify(checkedJobState(answer))
+}
+
+function serializeFailure (error: unknown): string {
+  return JSON.stringify(toErrorResponse(error).body)
+}

@@ -1,0 +1,56 @@
+/** An error as the log may have it. */
+export interface LoggableError {
+  name: string
+  message: string
+  stack?: string
+  code?: string | number
+  statusCode?: number
+  cause?: LoggableError
+  errors?: LoggableError[]
+}
+
+/**
+ * Describes any thrown value for the log: name, message, stack, code and causes, and nothing else of it. Errors of
+ * HTTP clients carry the request that failed, headers included; what looks like a token is taken out of the text.
+ * It never throws.
+ */
+export function loggableError (thrown: unknown): LoggableError {
+  try {
+    return describe(thrown, DEEPEST_CAUSE)
+  } catch {
+    return { name: 'Error', message: 'What was thrown cannot be read: a getter or a proxy of it threw.' }
+  }
+}
+
+const DEEPEST_CAUSE = 5
+const MOST_ERRORS = 5
+
+function describe (error: unknown, depth: number): LoggableError {
+  if (!(error instanceof Error)) return notAnError(error)
+  const described: LoggableError = { name: text(error.name), message: text(error.message) }
+  // Without a prototype: pino then takes the error's type from its name.
+  Object.setPrototypeOf(described, null)
+  if (error.stack !== undefined) described.stack = text(error.stack)
+  if ('code' in error && isCode(error.code)) described.code = error.code
+  if ('statusCode' in error && typeof error.statusCode === 'number') described.statusCode = error.statusCode
+  if (depth > 0 && 'cause' in error) described.cause = describe(error.cause, depth - 1)
+  if (depth > 0 && error instanceof AggregateError) {
+    described.errors = error.errors.slice(0, MOST_ERRORS).map((each) => describe(each, depth - 1))
+  }
+  return described
+}
+
+function notAnError (thrown: unknown): LoggableError {
+  const isObject = typeof thrown === 'object' && thrown !== null
+  const value = isObject ? Object.prototype.toString.call(thrown) : text(thrown).slice(0, 200)
+  return { name: 'Error', message: `What was thrown is no Error but a value of type ${typeof thrown}: ${value}` }
+}
+
+/** A value as text, without what looks like a token: a compact JWS begins with `eyJ`, the base64url of `{"`. */
+function text (value: unknown): string {
+  return String(value).replace(/eyJ[\w-]*(?:\.[\w-]*)*/g, '[token]')
+}
+
+function isCode (code: unknown): code is string | number {
+  return typeof code === 'string' || typeof code === 'number'
+}

@@ -1,0 +1,38 @@
+// Generated from schemas/openapi.json by `npm run generate`.
+import { Type, type Static } from '@sinclair/typebox'
+
+import type { ErrorExtendedInformation } from './ErrorExtendedInformation.js'
+import type { ErrorSource } from './ErrorSource.js'
+
+/** The error details. */
+export const ErrorDetails = Type.Object({
+  /** The error code. */
+  errorCode: Type.String({ description: 'The error code.', readOnly: true }),
+  /** The error message. */
+  message: Type.String({ description: 'The error message.', readOnly: true }),
+  /** A list of parameters for formatting a localized message. */
+  messageParameters: Type.Optional(Type.Array(Type.String(), {
+    description: 'A list of parameters for formatting a localized message.',
+    readOnly: true
+  })),
+  /** The source of the error. */
+  source: Type.Unsafe<ErrorSource>(Type.Ref('ErrorSource', {
+    description: 'The source of the error.',
+    readOnly: true
+  })),
+  /** Indicates whether the error is permanent or the operation can be retried. */
+  isPermanent: Type.Optional(Type.Boolean({
+    description: 'Indicates whether the error is permanent or the operation can be retried.',
+    readOnly: true
+  })),
+  /** A list of additional error details. */
+  moreDetails: Type.Optional(Type.Array(Type.Unsafe<ErrorExtendedInformation>(Type.Ref('ErrorExtendedInformation')), {
+    description: 'A list of additional error details.',
+    readOnly: true
+  }))
+}, {
+  $id: 'ErrorDetails',
+  description: 'The error details.',
+  additionalProperties: false
+})
+export type ErrorDetails = Static<typeof ErrorDetails>

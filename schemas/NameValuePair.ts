@@ -1,0 +1,15 @@
+// Generated from schemas/openapi.json by `npm run generate`.
+import { Type, type Static } from '@sinclair/typebox'
+
+/** A name-value pair. */
+export const NameValuePair = Type.Object({
+  /** The name. */
+  name: Type.String({ description: 'The name.', readOnly: true }),
+  /** The value. */
+  value: Type.String({ description: 'The value.', readOnly: true })
+}, {
+  $id: 'NameValuePair',
+  description: 'A name-value pair.',
+  additionalProperties: false
+})
+export type NameValuePair = Static<typeof NameValuePair>
