@@ -46,7 +46,8 @@ export const fabricJobState = fastifyPlugin<FabricJobStateOptions>(async (app, o
       return app.childLoggerFactory(logger, withCorrelationIds(bindings, rawRequest.headers), opts, rawRequest)
     },
     onRequest,
-    validatorCompiler: () => validateParams,
+    // The headers are in the schema for its readers: who asks is authentication's to judge, and the ids may be absent.
+    validatorCompiler: ({ httpPart }) => httpPart === 'params' ? validateParams : () => true,
     handler: async (request, reply) => {
       const state = await resolveInTime(resolveJobState, request.params, new PollContext(reply), resolverTimeout)
       // Fastify waits for the reply then; it would send a second one while a hook of the host takes its time.
