@@ -4,7 +4,7 @@ import type { ErrorDetails } from '../../schemas/index.js'
 import type { JobInstance, JobState, JobStateResolver } from '../job-state-resolver.js'
 import { WorkloadError } from '../workload-error.js'
 import { askEngine, type EngineOptions } from './ask-engine.js'
-import { toErrorDetails } from './error-details.js'
+import { errorDetailsAsText, toErrorDetails, WORKER_LOST } from './error-details.js'
 import { bearsStamp, stampOf, type JobStamp } from './job-stamp.js'
 
 export type { EngineOptions } from './ask-engine.js'
@@ -73,7 +73,7 @@ async function findJob (queue: BullmqReader, id: string, stamp: JobStamp): Promi
   const client = await connected(queue)
   const [data = null, processedOn = null, finishedOn = null, returnvalue = null, failedReason = null, fabricCancelledOn = null] =
     await client.hmget(queue.toKey(id), ...FIELDS)
-  return bearsStamp(parsed(data), stamp)
+  return data !== null && bearsStamp(JSON.parse(data), stamp)
     ? { data, processedOn, finishedOn, returnvalue, failedReason, fabricCancelledOn }
     : undefined
 }
@@ -103,28 +103,7 @@ function time (milliseconds: string | null): Date | null {
 
 /** BullMQ keeps the message of an error; {@link fabricProcessor} makes the message of a `WorkloadError` its JSON. */
 function failureOf (failedReason: string | null): ErrorDetails {
-  const details = toErrorDetails(parsed(failedReason) ?? failedReason)
-  return ENGINE_FAILURES[details.message] ?? details
-}
-
-const WORKER_LOST: ErrorDetails = {
-  errorCode: 'JobWorkerLost',
-  message: 'The job was lost: the worker that ran it stopped.',
-  source: 'System',
-  isPermanent: false
-}
-
-const ENGINE_FAILURES: Record<string, ErrorDetails> = {
-  'job stalled more than allowable limit': WORKER_LOST,
-  'job started more than allowable limit': WORKER_LOST
-}
-
-function parsed (json: string | null): unknown {
-  try {
-    return json === null ? undefined : JSON.parse(json)
-  } catch {
-    return undefined
-  }
+  return failedReason === 'job stalled more than allowable limit' ? WORKER_LOST : toErrorDetails(failedReason)
 }
 
 /**
@@ -149,7 +128,7 @@ export function fabricProcessor<Data, Result> (
 }
 
 function storable (error: WorkloadError): Error {
-  return Object.assign(new Error(JSON.stringify(toErrorDetails(error)), { cause: error }), { stack: error.stack })
+  return Object.assign(new Error(errorDetailsAsText(error), { cause: error }), { stack: error.stack })
 }
 
 /** BullMQ tries no further an error of this name: the class itself would have to be loaded from there. */

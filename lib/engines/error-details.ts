@@ -8,13 +8,35 @@ const readErrorDetails = schemaReader(ErrorDetails)
  * engine, says so in its own words; anything else gets the code `JobFailed` and its message, on one line, without a
  * stack, of at most 1,000 characters.
  *
- * @param failure a thrown value as the engine kept it: an error, its copy as a plain object, or its message
+ * @param failure a thrown value as the engine kept it: an error, its copy as a plain object, its message, or for an
+ * engine that keeps no more than a text, what {@link errorDetailsAsText} made of it
  */
 export function toErrorDetails (failure: unknown): ErrorDetails {
-  const reading = readErrorDetails(failure)
+  const reading = readErrorDetails(typeof failure === 'string' ? parsed(failure) : failure)
   return 'value' in reading
     ? reading.value
     : { errorCode: 'JobFailed', message: messageOf(failure) || 'The job failed without a message.', source: 'System' }
+}
+
+/** The failure of a job that no worker has any more, and that the engine will not give to another. */
+export const WORKER_LOST: ErrorDetails = {
+  errorCode: 'JobWorkerLost',
+  message: 'The job was lost: the worker that ran it stopped.',
+  source: 'System',
+  isPermanent: false
+}
+
+/** A failure as a text that {@link toErrorDetails} reads without loss: JSON. */
+export function errorDetailsAsText (failure: unknown): string {
+  return JSON.stringify(toErrorDetails(failure))
+}
+
+function parsed (text: string): unknown {
+  try {
+    return text.startsWith('{') ? JSON.parse(text) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function messageOf (failure: unknown): string {

@@ -3,7 +3,7 @@ import type { JobWithMetadata, PgBoss } from 'pg-boss'
 import type { ErrorDetails } from '../../schemas/index.js'
 import type { JobInstance, JobState, JobStateResolver } from '../job-state-resolver.js'
 import { askEngine, type EngineOptions } from './ask-engine.js'
-import { toErrorDetails } from './error-details.js'
+import { toErrorDetails, WORKER_LOST } from './error-details.js'
 import { stampOf, type JobStamp } from './job-stamp.js'
 
 export type { EngineOptions } from './ask-engine.js'
@@ -126,19 +126,14 @@ function unknownState (state: never): Error {
 function failureOf (output: unknown): ErrorDetails {
   const failure = typeof output === 'object' && output !== null && 'value' in output ? output.value : output
   const details = toErrorDetails(failure)
-  return ENGINE_FAILURES[details.message] ?? details
+  return ENGINE_FAILURES.get(details.message) ?? details
 }
 
-const ENGINE_FAILURES: Record<string, ErrorDetails> = {
-  'job timed out': {
+const ENGINE_FAILURES = new Map<string, ErrorDetails>([
+  ['job timed out', {
     errorCode: 'JobTimedOut',
     message: 'The job took longer than it is allowed to and was given up.',
     source: 'System'
-  },
-  'job heartbeat timeout': {
-    errorCode: 'JobWorkerLost',
-    message: 'The job was lost: the worker that ran it stopped.',
-    source: 'System',
-    isPermanent: false
-  }
-}
+  }],
+  ['job heartbeat timeout', WORKER_LOST]
+])

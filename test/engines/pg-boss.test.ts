@@ -386,10 +386,3 @@ t.test('while PostgreSQL is away the answer is 503, and the state again as soon 
   await boss.start()
   await proxy.stop()
 })
-
-t.test('a timeout that is none is refused', async (t) => {
-  const findJobs = async () => []
-  for (const timeout of [0, -1, 1.5, NaN, 2 ** 31]) {
-    t.throws(() => pgBossJobState({ findJobs }, { timeout }), { name: 'TypeError', message: /timeout is a whole number/ })
-  }
-})
