@@ -339,7 +339,7 @@ function otherForms (value: unknown): Named<unknown> {
     'with a space before it': ` ${value}`,
     'with a space after it': `${value} `,
     'with a zero byte after it': `${value}\0`,
-    ...(typeof value === 'number' ? { 'as a string': String(value) } : { 'as a number': Number.parseFloat(String(value)) || 1 })
+    ...(typeof value === 'number' ? { 'as a string': String(value) } : { 'as a number': Number.parseInt(String(value)) || 1 })
   }
   // Uuids are the same in any case.
   return isCaseSensitive(value) ? { ...forms, 'in upper case': value.toUpperCase() } : forms
