@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { STATUS_CODES } from 'node:http'
 import { runInNewContext } from 'node:vm'
 
@@ -79,8 +80,8 @@ t.test('Whatever is thrown', async (t) => {
     )
     fc.assert(fc.property(thrown, (error) => {
       const { statusCode, body } = toErrorResponse(error)
-      t.ok(Number.isInteger(statusCode) && statusCode >= 400 && statusCode <= 599)
-      t.same(contractProblems('ErrorResponse', JSON.parse(JSON.stringify(body))), [])
+      assert.ok(Number.isInteger(statusCode) && statusCode >= 400 && statusCode <= 599)
+      assert.deepEqual(contractProblems('ErrorResponse', JSON.parse(JSON.stringify(body))), [])
     }), { numRuns: 300 })
   })
 })
