@@ -84,7 +84,8 @@ function warnOfShortParams (app: FastifyInstance): void {
   const { maxParamLength, routerOptions } = app.initialConfig
   const limit = routerOptions?.maxParamLength ?? maxParamLength
   if (limit !== undefined && limit < LONGEST_PARAM) {
-    app.log.warn(`A job type can be longer than maxParamLength, ${limit}: write Fastify({ routerOptions: { maxParamLength: ${LONGEST_PARAM} } })`)
+    const write = `Fastify({ routerOptions: { maxParamLength: ${LONGEST_PARAM} } })`
+    app.log.warn(`A job type can be longer than maxParamLength, ${limit}: write ${write}`)
   }
 }
 

@@ -2,7 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 
 import fabricJobState, { type JobStateContext } from '../lib/index.js'
-import { activityId, host, type LogLine, pluginOptions, pollPath, recordedLog, requestId, sampleState, workload } from './helpers/poll.js'
+import {
+  activityId, host, type LogLine, pluginOptions, pollPath, recordedLog, requestId, sampleState, workload
+} from './helpers/poll.js'
 
 const ids = { activityid: activityId, requestid: requestId }
 
@@ -128,6 +130,7 @@ t.test('The ids of a request', async (t) => {
   })
 
   t.test('do not swell the log: what is longer than 128 characters is cut', async (t) => {
-    t.same((await seen({ activityid: 'a'.repeat(999) })).logged, { activityId: 'a'.repeat(128), fabricRequestId: undefined })
+    t.same((await seen({ activityid: 'a'.repeat(999) })).logged,
+      { activityId: 'a'.repeat(128), fabricRequestId: undefined })
   })
 })

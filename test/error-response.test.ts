@@ -22,9 +22,11 @@ const internalError = {
 const httpError = (statusCode: unknown, properties: object = {}) =>
   Object.assign(new Error('What happened.'), { statusCode }, properties)
 
-const throwing = new Proxy({}, {
-  get () { throw new Error('eyJ0') }, getPrototypeOf () { throw new Error('eyJ0') }, has () { throw new Error('eyJ0') }
-})
+const refuse = () => { throw new Error('no') }
+const refusing = (name: string, error = new Error('no')) => Object.defineProperty(error, name, { get: refuse })
+
+const itsOwnCause = new Error('no')
+itsOwnCause.cause = itsOwnCause
 
 const thrownByJavaScript: [what: string, thrown: unknown][] = [
   ['undefined', undefined],
@@ -42,15 +44,16 @@ const thrownByJavaScript: [what: string, thrown: unknown][] = [
   ['an error of another realm', runInNewContext('new RangeError("no")')],
   ['a frozen error', Object.freeze(new Error('no'))],
   ['an AggregateError', new AggregateError([new Error('a'), new Error('b')], 'no')],
-  ['an error that is its own cause', (() => { const error: Error = new Error('no'); error.cause = error; return error })()],
+  ['an error that is its own cause', itsOwnCause],
   ['an error without message and stack', Object.assign(new Error(), { message: undefined, stack: undefined })],
-  ['an error with a statusCode that throws', Object.defineProperty(new Error('no'), 'statusCode', { get () { throw new Error('x') } })],
-  ['an error with a message that throws', Object.defineProperty(httpError(404), 'message', { get () { throw new Error('x') } })],
-  ['an error with a stack that throws', Object.defineProperty(new Error('no'), 'stack', { get () { throw new Error('x') } })],
-  ['an error with a cause that throws', Object.defineProperty(new Error('no'), 'cause', { get () { throw new Error('x') } })],
-  ['a proxy whose traps throw', throwing],
-  ...['404', 404.5, 399, 600, 200, 0, -404, NaN, Infinity, null, Object(404), [404], 404n].map((statusCode): [string, unknown] =>
-    [`an error with the statusCode ${typeof statusCode} ${statusCode}`, httpError(statusCode)])
+  ['an error with a statusCode that throws', refusing('statusCode')],
+  ['an error with a message that throws', refusing('message', httpError(404))],
+  ['an error with a stack that throws', refusing('stack')],
+  ['an error with a cause that throws', refusing('cause')],
+  ['a proxy whose traps throw', new Proxy({}, { get: refuse, getPrototypeOf: refuse, has: refuse })],
+  ...['404', 404.5, 399, 600, 200, 0, -404, NaN, Infinity, null, Object(404), [404], 404n]
+    .map((statusCode): [string, unknown] =>
+      [`an error with the statusCode ${typeof statusCode} ${statusCode}`, httpError(statusCode)])
 ]
 
 t.test('Whatever is thrown', async (t) => {
@@ -165,9 +168,12 @@ t.test('An HTTP error', async (t) => {
     })
     t.strictSame(toErrorResponse(app.httpErrors.badGateway('db1:5432')), {
       statusCode: 502,
-      body: { errorCode: 'BadGateway', message: 'The workload answered: Bad Gateway.', source: 'System', isPermanent: false }
+      body: {
+        errorCode: 'BadGateway', message: 'The workload answered: Bad Gateway.', source: 'System', isPermanent: false
+      }
     })
-    t.equal(toErrorResponse(app.httpErrors.createError(503, 'Back at noon.', { expose: true })).body.message, 'Back at noon.')
+    const exposed = app.httpErrors.createError(503, 'Back at noon.', { expose: true })
+    t.equal(toErrorResponse(exposed).body.message, 'Back at noon.')
   })
 })
 
@@ -192,6 +198,6 @@ t.test('A WorkloadError', async (t) => {
   t.test('that has been changed off the contract is answered as far as it can be', async (t) => {
     t.match(toErrorResponse(Object.assign(error(), { source: 'Nobody' })), { statusCode: 409, body: { source: 'User' } })
     t.strictSame(toErrorResponse(Object.assign(error(), { statusCode: 200 })), internalError)
-    t.strictSame(toErrorResponse(Object.defineProperty(error(), 'message', { get () { throw new Error('no') } })), internalError)
+    t.strictSame(toErrorResponse(refusing('message', error())), internalError)
   })
 })

@@ -9,7 +9,9 @@ import { isOnContract, pollPath, sample, sampleState, workload } from './helpers
 const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
 
 const wild = fc.string({ unit: 'binary', maxLength: 60 }).map(encodeURIComponent)
-const hostile = fc.constantFrom('', '%00', '%2F', '%2e%2e%2f', '%25', '%2541', '*', ':id', '__proto__', 'urn:uuid:', "'", '%F0%9F%93%88')
+const hostile = fc.constantFrom(
+  '', '%00', '%2F', '%2e%2e%2f', '%25', '%2541', '*', ':id', '__proto__', 'urn:uuid:', "'", '%F0%9F%93%88'
+)
 const uuid = fc.oneof({ weight: 9, arbitrary: fc.uuid() }, fc.uuid().map((id) => id.toUpperCase()), wild, hostile)
 const type = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(sample.itemType, sample.jobType) }, wild, hostile)
 const poll = fc.record({
@@ -18,13 +20,17 @@ const poll = fc.record({
     .filter((parts) => Object.values(parts).every((part) => !/^\.\.?$/.test(part)))
     .map((parts) => pollPath(parts)),
   headers: fc.dictionary(
-    fc.constantFrom('authorization', 'activityid', 'requestid', 'x-ms-client-tenant-id', 'accept', 'content-type', 'range', 'expect'),
+    fc.constantFrom(
+      'authorization', 'activityid', 'requestid', 'x-ms-client-tenant-id', 'accept', 'content-type', 'range', 'expect'
+    ),
     fc.string({ unit: fc.constantFrom(...'abc-"=; ,/*0') })
   )
 })
 
 const near = fc.record({
-  status: fc.oneof(fc.constantFrom('NotStarted', 'InProgress', 'Completed', 'Failed', 'Cancelled'), fc.string(), fc.anything()),
+  status: fc.oneof(
+    fc.constantFrom('NotStarted', 'InProgress', 'Completed', 'Failed', 'Cancelled'), fc.string(), fc.anything()
+  ),
   startTimeUtc: fc.oneof(fc.date(), fc.constantFrom(null, '', sampleState.startTimeUtc), fc.anything()),
   errorDetails: fc.oneof(fc.constant({ errorCode: 'a', message: 'b', source: 'User' }), fc.anything())
 }, { requiredKeys: [] })
@@ -35,7 +41,12 @@ const answer = fc.oneof(
 )
 const thrown = fc.oneof(
   fc.anything(),
-  fc.record({ statusCode: fc.integer({ min: 300, max: 700 }), message: fc.anything(), errorCode: fc.anything(), expose: fc.anything() }),
+  fc.record({
+    statusCode: fc.integer({ min: 300, max: 700 }),
+    message: fc.anything(),
+    errorCode: fc.anything(),
+    expose: fc.anything()
+  }),
   fc.string().map((message) => new Error(message)),
   fc.record({ statusCode: fc.integer({ min: 400, max: 599 }), message: fc.string() })
     .map((options) => new WorkloadError({ errorCode: 'a', source: 'System', ...options }))

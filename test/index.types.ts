@@ -36,7 +36,7 @@ app.register(fabricJobState, { authentication: false, resolveJobState: () => ({ 
 // @ts-expect-error A status is required.
 app.register(fabricJobState, { authentication: false, resolveJobState: async () => ({ startTimeUtc: new Date() }) })
 // @ts-expect-error A time in milliseconds is no time.
-app.register(fabricJobState, { authentication: false, resolveJobState: () => ({ status: 'Completed', endTimeUtc: Date.now() }) })
+app.register(fabricJobState, { authentication: false, resolveJobState: () => ({ status: 'Failed', endTimeUtc: 7 }) })
 app.register(fabricJobState, {
   authentication: false,
   resolveJobState: (job) => {

@@ -15,7 +15,8 @@ t.test('An error in the log', async (t) => {
     const error = Object.assign(new RangeError('disk full'), { code: 'ENOSPC', statusCode: 507 })
     t.same(loggableError(error),
       { name: 'RangeError', message: 'disk full', stack: error.stack, code: 'ENOSPC', statusCode: 507 })
-    t.match(loggableError(Object.assign(new Error('no'), { code: 11000, statusCode: '507' })), { code: 11000, statusCode: undefined })
+    t.match(loggableError(Object.assign(new Error('no'), { code: 11000, statusCode: '507' })),
+      { code: 11000, statusCode: undefined })
     t.notOk('code' in loggableError(Object.assign(new Error('no'), { code: {} })))
   })
 
@@ -32,11 +33,13 @@ t.test('An error in the log', async (t) => {
 
   t.test('has the errors of an AggregateError, the first five', async (t) => {
     const errors = [...Array(9).keys()].map((i) => new Error(String(i)))
-    t.match(loggableError(new AggregateError(errors, 'all failed')), { message: 'all failed', errors: { length: 5, 4: { message: '4' } } })
+    t.match(loggableError(new AggregateError(errors, 'all failed')),
+      { message: 'all failed', errors: { length: 5, 4: { message: '4' } } })
   })
 
   t.test('may come from another realm', async (t) => {
-    t.match(loggableError(runInNewContext('new RangeError("disk full")')), { name: 'RangeError', message: 'disk full', stack: /disk full/ })
+    t.match(loggableError(runInNewContext('new RangeError("disk full")')),
+      { name: 'RangeError', message: 'disk full', stack: /disk full/ })
   })
 
   t.test('may lack what errors have', async (t) => {
@@ -56,7 +59,8 @@ t.test('An error in the log', async (t) => {
       [Object.create(null), 'object: [object Object]'],
       [['hunter2'], 'object: [object Array]']
     ] as const) {
-      t.same(loggableError(thrown), { name: 'Error', message: `What was thrown is no Error but a value of type ${message}` })
+      t.same(loggableError(thrown),
+        { name: 'Error', message: `What was thrown is no Error but a value of type ${message}` })
     }
   })
 
@@ -102,8 +106,12 @@ t.test('No token is ever logged', async (t) => {
       toJSON: () => ({ config: { headers: { Authorization: `Bearer ${token}` } } })
     })
     for (const thrown of [
-      clients, () => new Error(`with ${token}`, { cause: clients() }), () => Object.assign(clients(), { statusCode: 404 }),
-      () => new AggregateError([clients()], token), () => ({ ...clients(), message: token, statusCode: 503 }), () => token
+      clients,
+      () => new Error(`with ${token}`, { cause: clients() }),
+      () => Object.assign(clients(), { statusCode: 404 }),
+      () => new AggregateError([clients()], token),
+      () => ({ ...clients(), message: token, statusCode: 503 }),
+      () => token
     ]) {
       const { lines, logger } = recordedLog()
       const app = workload(t, async () => { throw thrown() }, { server: { logger } })

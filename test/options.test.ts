@@ -31,7 +31,8 @@ const refusals: [what: string, options: object, message: string][] = [
 
 for (const [what, options, message] of refusals) {
   t.test(`Registration refuses ${what}, and says what to write`, async (t) => {
-    await t.rejects(Promise.resolve(registered(t, options).ready()), new TypeError(`fastify-fabric-job-state: ${message}.`))
+    await t.rejects(Promise.resolve(registered(t, options).ready()),
+      new TypeError(`fastify-fabric-job-state: ${message}.`))
   })
 }
 

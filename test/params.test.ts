@@ -11,7 +11,11 @@ import { holdToContract, pollPath, sample, sampleState, workload } from './helpe
 /** A host whose paths may be long, the path to poll, and what its resolver was asked last. */
 function asking (t: Test) {
   const seen: { job?: JobInstance | undefined } = {}
-  const app = workload(t, (job) => { seen.job = job; return sampleState }, { server: { routerOptions: { maxParamLength: 2000 } } })
+  const resolve = (job: JobInstance) => {
+    seen.job = job
+    return sampleState
+  }
+  const app = workload(t, resolve, { server: { routerOptions: { maxParamLength: 2000 } } })
   const asked = async (parts: Partial<typeof sample>) => {
     seen.job = undefined
     const answer = await app.inject(pollPath(parts))
@@ -24,8 +28,11 @@ const uuids = ['workspaceId', 'itemId', 'jobInstanceId'] as const
 const types = ['itemType', 'jobType'] as const
 const uuid = sample.jobInstanceId
 
-const detail = (name: string, message: string) =>
-  ({ errorCode: 'InvalidParameter', message: `${name} ${message}.`, additionalParameters: [{ name: 'parameter', value: name }] })
+const detail = (name: string, message: string) => ({
+  errorCode: 'InvalidParameter',
+  message: `${name} ${message}.`,
+  additionalParameters: [{ name: 'parameter', value: name }]
+})
 const notAUuid = 'must be a uuid: 36 characters, without urn:uuid: or braces'
 
 t.test('A uuid in the path', async (t) => {
@@ -34,7 +41,7 @@ t.test('A uuid in the path', async (t) => {
   t.test('reaches the resolver in lower case, whichever it has', async (t) => {
     await fc.assert(fc.asyncProperty(fc.uuid(), fc.uuid(), fc.uuid(), async (workspaceId, itemId, jobInstanceId) => {
       const { answer, job } = await asked({
-        workspaceId: workspaceId.toUpperCase(), itemId: encodeURIComponent(itemId), jobInstanceId: jobInstanceId.replaceAll('-', '%2D')
+        workspaceId: workspaceId.toUpperCase(), itemId, jobInstanceId: jobInstanceId.replaceAll('-', '%2D')
       })
       assert.equal(answer.statusCode, 200)
       assert.deepEqual(job, { ...sample, workspaceId, itemId, jobInstanceId })
@@ -43,9 +50,11 @@ t.test('A uuid in the path', async (t) => {
 
   for (const value of [
     '7', 'null', 'undefined', uuid.slice(1), uuid + '0', uuid.replaceAll('-', ''), uuid.replace('6', 'g'),
-    `urn:uuid:${uuid}`, `URN:UUID:${uuid}`, `{${uuid}}`, `%7B${uuid}%7D`, `(${uuid})`, `%20${uuid}`, `${uuid}%20`, `${uuid}%0A`,
+    `urn:uuid:${uuid}`, `URN:UUID:${uuid}`, `{${uuid}}`, `%7B${uuid}%7D`, `(${uuid})`,
+    `%20${uuid}`, `${uuid}%20`, `${uuid}%0A`,
     `${uuid}%00`, uuid.replace('-', '%2F'), `..%2F${uuid}`, `${uuid}%2F..`, `${uuid}%3F`, `${uuid}%23`, `${uuid}%25`,
-    `${uuid},${uuid}`, uuid.replace('6', '%EF%BC%96'), uuid.replace('-', '%E2%80%90'), '%25', '%2541', 'a'.repeat(2000), '*', ':id', '__proto__'
+    `${uuid},${uuid}`, uuid.replace('6', '%EF%BC%96'), uuid.replace('-', '%E2%80%90'), '%25', '%2541',
+    'a'.repeat(2000), '*', ':id', '__proto__'
   ]) {
     t.test(`is not ${value.slice(0, 60)}`, async (t) => {
       for (const name of uuids) {

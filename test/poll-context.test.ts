@@ -47,7 +47,8 @@ t.test('The resolver', async (t) => {
       t.equal(requestId, 'r')
       return sampleState
     })
-    t.same(holdToContract(t, await app.inject({ url: pollPath(), headers: { activityid: 'a', requestid: 'r' } })), sampleState)
+    const answer = await app.inject({ url: pollPath(), headers: { activityid: 'a', requestid: 'r' } })
+    t.same(holdToContract(t, answer), sampleState)
   })
 })
 
@@ -108,7 +109,8 @@ t.test('The signal', async (t) => {
     const socket = poll(port)
     await asked.promise
     socket.destroy()
-    t.match(await aborted.promise, { aborted: true, reason: { message: 'The client closed the connection before the answer.' } })
+    t.match(await aborted.promise,
+      { aborted: true, reason: { message: 'The client closed the connection before the answer.' } })
   })
 
   t.test('has aborted where it is first read after the client has gone', async (t) => {

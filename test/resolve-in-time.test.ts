@@ -34,15 +34,17 @@ const maybe = <T>(value: fc.Arbitrary<T>) => fc.oneof({ weight: 3, arbitrary: va
 
 /** A value as a resolver may give it, beside the value as it has to be sent. */
 interface Pair { given: unknown, sent: unknown }
+type Pairs = Record<string, fc.Arbitrary<Pair>>
 
 const same = <T>(value: fc.Arbitrary<T>) => value.map((each): Pair => ({ given: each, sent: each }))
 const arrayOf = (value: fc.Arbitrary<Pair>) => fc.array(value, { maxLength: 3 }).map((pairs): Pair =>
   ({ given: pairs.map(({ given }) => given), sent: pairs.map(({ sent }) => sent) }))
 
 /** Objects with all the required properties, any of the others, and some that the contract does not know. */
-function objectOf (required: Record<string, fc.Arbitrary<Pair>>, optional: Record<string, fc.Arbitrary<Pair>>): fc.Arbitrary<Pair> {
-  const strangers = fc.dictionary(fc.string({ minLength: 1, maxLength: 8 }).map((name) => `x-${name}`), fc.anything(), { maxKeys: 2 })
-  const known = fc.record({ ...required, ...Object.fromEntries(Object.entries(optional).map(([name, value]) => [name, maybe(value)])) })
+function objectOf (required: Pairs, optional: Pairs): fc.Arbitrary<Pair> {
+  const strangers = fc.dictionary(fc.string({ maxLength: 8 }).map((name) => `x-${name}`), fc.anything(), { maxKeys: 2 })
+  const perhaps = Object.entries(optional).map(([name, value]) => [name, maybe(value)])
+  const known = fc.record({ ...required, ...Object.fromEntries(perhaps) })
   return fc.tuple(known, strangers).map(([properties, extra]): Pair => {
     const given: Record<string, unknown> = { ...extra }
     const sent: Record<string, unknown> = {}
@@ -54,11 +56,14 @@ function objectOf (required: Record<string, fc.Arbitrary<Pair>>, optional: Recor
   })
 }
 
-const dates = fc.date({ min: new Date('0000-01-02T00:00:00Z'), max: new Date('9999-12-30T00:00:00Z'), noInvalidDate: true })
+const dates = fc.date({
+  min: new Date('0000-01-02T00:00:00Z'), max: new Date('9999-12-30T00:00:00Z'), noInvalidDate: true
+})
+const atOneThirty = (date: Date) => new Date(date.getTime() + 90 * 60_000).toISOString().replace('Z', '+01:30')
 const time = fc.oneof(
   dates.map((date) => ({ given: date, sent: date.toISOString() })),
   dates.map((date) => ({ given: date.toISOString(), sent: date.toISOString() })),
-  dates.map((date) => ({ given: new Date(date.getTime() + 5_400_000).toISOString().replace('Z', '+01:30'), sent: date.toISOString() })),
+  dates.map((date) => ({ given: atOneThirty(date), sent: date.toISOString() })),
   dates.map((date) => ({ given: runInNewContext(`new Date(${date.getTime()})`), sent: date.toISOString() }))
 )
 const errorDetails = objectOf({
@@ -71,7 +76,8 @@ const errorDetails = objectOf({
     additionalParameters: arrayOf(objectOf({ name: same(text), value: same(text) }, {}))
   }))
 })
-const jobState = objectOf({ status: same(fc.constantFrom(...statuses)) }, { startTimeUtc: time, endTimeUtc: time, errorDetails })
+const status = same(fc.constantFrom(...statuses))
+const jobState = objectOf({ status }, { startTimeUtc: time, endTimeUtc: time, errorDetails })
 
 t.test('Any state that the contract allows is answered 200, as it is', async (t) => {
   const answer = answering(t)
@@ -90,7 +96,8 @@ t.test('An instance of a class is a state by its properties and getters', async 
     get status (): ItemJobInstanceState['status'] { return this.#done ? 'Completed' : 'InProgress' }
     toJSON () { return { hacked: true } }
   }
-  t.same(holdToContract(t, await answering(t)(new Job(), true)), { status: 'Completed', startTimeUtc: '1970-01-01T00:00:00.000Z' })
+  t.same(holdToContract(t, await answering(t)(new Job(), true)),
+    { status: 'Completed', startTimeUtc: '1970-01-01T00:00:00.000Z' })
 })
 
 t.test('A frozen state, and one that refers to itself elsewhere, are states', async (t) => {
@@ -122,6 +129,8 @@ const refuse = () => { throw new Error('hunter2') }
 const cyclic: Record<string, unknown> = { errorCode: 'a', message: 'b', source: 'User' }
 cyclic.moreDetails = [cyclic, cyclic.moreDetails]
 cyclic.messageParameters = [cyclic]
+const { proxy: revoked, revoke } = Proxy.revocable([], {})
+revoke()
 const details = { errorCode: 'a', message: 'b', source: 'User' }
 /** Anything but `then` throws: what JavaScript does with an answer's `then` is not this plugin's. */
 const throwingProxy = new Proxy({}, { get: (_, name) => name === 'then' ? undefined : refuse() })
@@ -129,38 +138,50 @@ const throwingProxy = new Proxy({}, { get: (_, name) => name === 'then' ? undefi
 t.test('An answer that breaks the contract is answered 500 InvalidJobState', async (t) => {
   const answer = answering(t)
 
+  const badStatuses = [
+    'running', 'completed', 'COMPLETED', 'Completed ', 'Canceled', '', 'Deduped', 'toString', '__proto__', null, undefined, 0,
+    ['Completed'], Object('Completed'), { toString: () => 'Completed', toJSON: () => 'Completed' }
+  ]
+  const badTimes = [
+    '', 'now', '2023-12-10T14:41:39.412', '2023-12-10', '2023-12-10 14:41:39Z', '2023-02-30T00:00:00Z',
+    '10000-01-01T00:00:00Z', 1702219299412, 1n, true, {}, [], new Date(NaN), new Date(8.64e15), new Date(-8.64e15),
+    Object('2023-12-10T14:41:39Z')
+  ]
+  const badErrorDetails = [
+    'no', 7, [], {}, () => {}, new Error('no'), cyclic,
+    ...[
+      { source: 'Nobody' }, { source: 'user' }, { errorCode: 7 }, { message: null },
+      { isPermanent: 'false' }, { isPermanent: 0 },
+      { messageParameters: 'a' }, { messageParameters: ['a', 7] }, { messageParameters: ['a', null] },
+      { messageParameters: new Array(3) }, { messageParameters: { length: 1, 0: 'a' } }, { messageParameters: new Set() },
+      { moreDetails: {} }, { moreDetails: [null] }, { moreDetails: [[]] }, { moreDetails: [{ errorCode: 'a' }] },
+      { moreDetails: [{ errorCode: 'a', message: 'b', additionalParameters: [{ name: 'a', value: 7 }] }] },
+      { moreDetails: new Proxy([], { get: refuse }) }, { moreDetails: revoked }
+    ].map((properties) => ({ ...details, ...properties })),
+    { ...details, get source () { return refuse() } },
+    new Proxy({}, { get: refuse })
+  ]
   const named: [what: string, given: unknown][] = [
-    ['a BigInt', 7n], ['a symbol', Symbol('Completed')], ['a string', 'Completed'], ['an empty string', ''], ['zero', 0], ['true', true],
-    ['an array', [sampleState]], ['an empty array', []], ['a function', () => sampleState], ['a Date', new Date()], ['a Map', new Map([['status', 'Failed']])],
-    ['a boxed string', Object('Completed')], ['an empty object', {}], ['an Error', new Error('Failed')],
-    ['a status of null', { status: null }], ['a boxed status', { status: Object('Completed') }], ['a status in an array', { status: ['Completed'] }],
-    ['an object that reads as a status', { status: { toString: () => 'Completed', toJSON: () => 'Completed' } }],
-    ...['running', 'completed', 'COMPLETED', 'Completed ', 'Canceled', '', 'Deduped', 'toString', '__proto__'].map((status): [string, unknown] =>
-      [`the status "${status}"`, { status }]),
-    ...['', 'now', '2023-12-10T14:41:39.412', '2023-12-10', '2023-12-10 14:41:39Z', '2023-02-30T00:00:00Z', '10000-01-01T00:00:00Z',
-      1702219299412, 1n, true, {}, [], new Date(NaN), new Date(8.64e15), new Date(-8.64e15), Object('2023-12-10T14:41:39Z')
-    ].flatMap((time): [string, unknown][] => [
-      [`the startTimeUtc ${typeof time} ${time}`, { status: 'Completed', startTimeUtc: time }],
-      [`the endTimeUtc ${typeof time} ${time}`, { status: 'Completed', endTimeUtc: time }]
-    ]),
-    ...['no', 7, [], {}, () => {}, new Error('no'), { ...details, source: 'Nobody' }, { ...details, source: 'user' }, { ...details, errorCode: 7 },
-      { ...details, message: null }, { ...details, isPermanent: 'false' }, { ...details, isPermanent: 0 }, { ...details, messageParameters: 'a' },
-      { ...details, messageParameters: ['a', 7] }, { ...details, messageParameters: ['a', null] }, { ...details, messageParameters: new Array(3) },
-      { ...details, messageParameters: { length: 1, 0: 'a' } }, { ...details, messageParameters: new Set(['a']) }, { ...details, moreDetails: {} },
-      { ...details, moreDetails: [null] }, { ...details, moreDetails: [[]] }, { ...details, moreDetails: [{ errorCode: 'a' }] },
-      { ...details, moreDetails: [{ errorCode: 'a', message: 'b', additionalParameters: [{ name: 'a', value: 7 }] }] }
-    ].map((errorDetails, i): [string, unknown] => [`garbage in errorDetails, ${i}`, { status: 'Failed', errorDetails }]),
-    ['circles', { status: 'Failed', errorDetails: cyclic }],
+    ['a BigInt', 7n],
+    ['a symbol', Symbol('Completed')],
+    ['a string', 'Completed'],
+    ['an empty string', ''],
+    ['a boxed string', Object('Completed')],
+    ['zero', 0],
+    ['true', true],
+    ['an array', [sampleState]],
+    ['an empty array', []],
+    ['a function', () => sampleState],
+    ['a Date', new Date()],
+    ['a Map', new Map([['status', 'Failed']])],
+    ['an Error', new Error('Failed')],
+    ['an empty object', {}],
     ['a getter that throws', Object.defineProperty({}, 'status', { get: refuse })],
-    ['a nested getter that throws', { status: 'Failed', errorDetails: { ...details, get source () { return refuse() } } }],
     ['a proxy that throws', throwingProxy],
-    ['a nested proxy that throws', { status: 'Failed', errorDetails: new Proxy({}, { get: refuse }) }],
-    ['an array that throws', { status: 'Failed', errorDetails: { ...details, moreDetails: new Proxy([], { get: refuse }) } }],
-    ['a revoked proxy inside', (() => {
-      const { proxy, revoke } = Proxy.revocable([], {})
-      revoke()
-      return { status: 'Failed', errorDetails: { ...details, moreDetails: proxy } }
-    })()]
+    ...badStatuses.map((status, i): [string, unknown] => [`status ${i}: ${typeof status} ${status}`, { status }]),
+    ...badTimes.flatMap((time): [string, unknown][] => ['startTimeUtc', 'endTimeUtc'].map((name) =>
+      [`${name}: ${typeof time} ${time}`, { status: 'Completed', [name]: time }])),
+    ...badErrorDetails.map((errorDetails, i): [string, unknown] => [`errorDetails ${i}`, { status: 'Failed', errorDetails }])
   ]
   for (const [what, given] of named) {
     t.test(what, async (t) => {
@@ -194,16 +215,20 @@ t.test('An answer that breaks the contract is answered 500 InvalidJobState', asy
     const detail = (properties: object) => failed({ moreDetails: [{ errorCode: 'a', message: 'b', ...properties }] })
     const breaks = fc.oneof(
       notAnObject,
-      fc.constantFrom(...Object.keys({ ...details, status: '' })).chain((name) => fc.constantFrom(null, undefined).map((nothing) =>
-        name === 'status' ? state({ [name]: nothing }) : failed({ [name]: nothing }))),
+      fc.constantFrom({ status: null }, { status: undefined }).map(state),
+      fc.constantFrom(...Object.keys(details)).chain((name) =>
+        fc.constantFrom(null, undefined).map((nothing) => failed({ [name]: nothing }))),
       anything.map((status) => state({ status })),
       fc.constantFrom('startTimeUtc', 'endTimeUtc').chain((name) => notATime.map((time) => state({ [name]: time }))),
       notAnObject.map((errorDetails) => state({ errorDetails })),
       fc.constantFrom('errorCode', 'message').chain((name) =>
-        fc.oneof(not('string').map((value) => failed({ [name]: value })), not('string').map((value) => detail({ [name]: value })))),
+        fc.oneof(
+          not('string').map((value) => failed({ [name]: value })), not('string').map((value) => detail({ [name]: value }))
+        )),
       anything.map((source) => failed({ source })),
       not('boolean').map((isPermanent) => failed({ isPermanent })),
-      fc.constantFrom('messageParameters', 'moreDetails').chain((name) => notAnArray.map((value) => failed({ [name]: value }))),
+      fc.constantFrom('messageParameters', 'moreDetails').chain((name) =>
+        notAnArray.map((value) => failed({ [name]: value }))),
       not('string').map((parameter) => failed({ messageParameters: ['a', parameter] })),
       notAnObject.map((each) => failed({ moreDetails: [each] })),
       notAnArray.map((additionalParameters) => detail({ additionalParameters })),
@@ -233,9 +258,11 @@ t.test('An answer that breaks the contract is answered 500 InvalidJobState', asy
 })
 
 t.test('An answer whose `then` throws is a promise that was rejected, in whichever way it comes', async (t) => {
-  for (const given of [Object.defineProperty({ ...sampleState }, 'then', { get: refuse }), new Proxy({}, { get: refuse, has: refuse })]) {
-    for (const asPromise of [false, true]) {
-      const answered = await workload(t, (() => asPromise ? (async () => given)() : given) as unknown as JobStateResolver).inject(pollPath())
+  for (const given of [
+    Object.defineProperty({ ...sampleState }, 'then', { get: refuse }), new Proxy({}, { get: refuse, has: refuse })
+  ]) {
+    for (const resolve of [() => given, async () => given]) {
+      const answered = await workload(t, resolve as unknown as JobStateResolver).inject(pollPath())
       t.equal(answered.statusCode, 500)
       t.match(holdToContract(t, answered), { errorCode: 'InternalError' })
     }
