@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 
-import { definitions, GetItemJobInstanceState } from '../schemas/index.js'
+import { definitions, GetItemJobInstanceState, GetItemJobInstanceStateHeaders } from '../schemas/index.js'
 
 /** Stands before the definitions' names where the host has other schemas of the same names. */
 const PREFIX = 'FabricJobState.'
@@ -19,7 +19,8 @@ export function documentedSchema (app: FastifyInstance) {
   }
   yieldNames(app)
 
-  const { operationId, ...schema } = renamed(GetItemJobInstanceState.schema, prefix)
+  const { operationId, ...schema } =
+    renamed({ ...GetItemJobInstanceState.schema, headers: GetItemJobInstanceStateHeaders }, prefix)
   if (documented.has(app.server)) return schema
   documented.add(app.server)
   return { operationId, ...schema }

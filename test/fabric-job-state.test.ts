@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifySchema, L
 import t from 'tap'
 
 import fabricJobState, { fabricJobState as named, toErrorResponse, WorkloadError } from '../lib/index.js'
+import { pending } from './helpers/pending.js'
 import {
   activityId, holdToContract, host, pluginOptions, pollPath, recordedLog, requestId, sample, sampleState, workload
 } from './helpers/poll.js'
@@ -457,12 +458,12 @@ t.test('A host', async (t) => {
 
   t.test('may limit the time of all handlers: its 503 has the contract\'s form', async (t) => {
     const app = host(t, { handlerTimeout: 20 })
-    let settle: (state: typeof sampleState) => void = () => t.fail('the resolver has been asked')
-    app.register(fabricJobState, pluginOptions(() => new Promise((resolve) => { settle = resolve })))
+    const work = pending<typeof sampleState>()
+    app.register(fabricJobState, pluginOptions(() => work.promise))
     const answer = await app.inject(pollPath())
     t.equal(answer.statusCode, 503)
     t.match(holdToContract(t, answer), { errorCode: 'ServiceUnavailable', source: 'System', isPermanent: false })
-    settle(sampleState)
+    work.resolve(sampleState)
   })
 
   t.test('may say how the server\'s own refusals look, with toErrorResponse', async (t) => {
