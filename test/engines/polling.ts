@@ -4,7 +4,6 @@ import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fast
 
 import { fabricJobState, type JobInstance, type JobStateResolver } from '../../lib/index.js'
 import { createFabric, type FabricHeaders } from '../../lib/testing/index.js'
-import { pollPath, sample } from '../helpers/poll.js'
 
 const fabric = createFabric()
 
@@ -13,7 +12,14 @@ export const CALLER = { tenantId: fabric.registration.tenantId }
 
 /** A job instance of its own, of Fabric's sample item and job type. */
 export function someJob (job: Partial<JobInstance> = {}): JobInstance {
-  return { ...sample, jobInstanceId: randomUUID(), ...job }
+  return {
+    workspaceId: 'e5ef604d-e14f-4a59-9133-75d5a0cb9334',
+    itemType: 'Contoso.FinanceAnalytics.Forecast',
+    itemId: 'b14cb7e7-d346-4751-9cfd-8c2767d53111',
+    jobType: 'calculateForecast',
+    jobInstanceId: randomUUID(),
+    ...job
+  }
 }
 
 export interface Answer {
@@ -40,12 +46,9 @@ export class Poller {
   async response (job: JobInstance, tenantId: string = CALLER.tenantId): Promise<LightMyRequestResponse> {
     const headers = this.#headers.get(tenantId) ?? fabric.headers({ tenantId })
     this.#headers.set(tenantId, headers)
-    return this.#app.inject({ url: pathOf(job), headers: await headers })
+    const { url } = await fabric.poll({ job, appToken: 'made before', subjectToken: '' })
+    return this.#app.inject({ url, headers: await headers })
   }
-}
-
-function pathOf (job: JobInstance): string {
-  return pollPath({ ...job, itemType: encodeURIComponent(job.itemType), jobType: encodeURIComponent(job.jobType) })
 }
 
 /** What is answered for a job that is not there. */
