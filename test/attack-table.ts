@@ -59,8 +59,10 @@ export async function attackTable (loot: Loot): Promise<RawRequest[]> {
     add(401, `${kind} token: `, mapped(headersAndPayloads(forge, await forge.claims(kind)), send))
     add(401, `${kind} token: `, { 'of a key that is not published any more': send(loot.retired[kind]) })
     for (const version of VERSIONS) {
-      const claims = await forge.claims(kind, version)
-      add(401, `${kind} token v${version}: `, mapped(claimsOfEither(claims, version, forge.fabric.registration), (bad) => send(forge.token({}, bad))))
+      const claims = claimsOfEither(await forge.claims(kind, version), version, forge.fabric.registration)
+      // An app token without a user, or the other token's word would be against it too.
+      const alone = kind === 'app' ? { subject: '' } : {}
+      add(401, `${kind} token v${version}: `, mapped(claims, (bad) => withTokens({ ...alone, [kind]: forge.token({}, bad) })))
     }
   }
   const appClaims = await forge.claims('app')
@@ -404,7 +406,17 @@ async function pairs ({ forge: { fabric }, good, app, subject }: Loot): Promise<
     ({ ...good, authorization: authorizationOf({ app, subject, ...tokens }) })
   const inOtherTenant = await fabric.headers({ appToken: app, tenantId: OTHER_TENANT })
   const byOtherApplication = { claims: { appid: FABRIC_CLIENT_FOR_WORKLOADS } }
+  const bothBy = (version: TokenVersion, application: unknown) => {
+    const token = { version, claims: { [version === '1.0' ? 'appid' : 'azp']: application } }
+    return fabric.headers({ appToken: token, subjectToken: token })
+  }
   return {
+    "both tokens of a stranger's application": await bothBy('1.0', OTHER_TENANT),
+    "both tokens of a stranger's application, v2.0": await bothBy('2.0', OTHER_TENANT),
+    "both tokens of the workload's own application": await bothBy('1.0', fabric.registration.clientId),
+    'both tokens of no application': await bothBy('1.0', undefined),
+    'both tokens of no application, v2.0': await bothBy('2.0', undefined),
+    'both tokens of an application without a name': await bothBy('1.0', ''),
     'the accepted tokens swapped': pair({ app: subject, subject: app }),
     'the accepted app token twice': pair({ subject: app }),
     'the accepted subject token twice': pair({ app: subject }),
