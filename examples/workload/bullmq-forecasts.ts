@@ -37,7 +37,7 @@ export class BullmqForecasts implements Jobs {
   async work (): Promise<void> {
     this.#worker = new Worker(JOB_TYPE, fabricProcessor(this.queue, this.#run), {
       connection: this.#connection,
-      concurrency: 4,
+      concurrency: 10,
       // A job whose server died is given to another within 15 seconds, in milliseconds.
       lockDuration: 10_000,
       stalledInterval: 5_000,
