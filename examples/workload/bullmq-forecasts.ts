@@ -56,7 +56,7 @@ export class BullmqForecasts implements Jobs {
   readonly #run = async (job: Job<ForecastPayload>, token?: string, signal?: AbortSignal): Promise<unknown> => {
     const stopping = this.#stopping.signal
     try {
-      return await calculateForecast(job.data, signal === undefined ? stopping : AbortSignal.any([signal, stopping]))
+      return await calculateForecast(job.data, AbortSignal.any(signal === undefined ? [stopping] : [signal, stopping]))
     } catch (error) {
       if (!stopping.aborted) throw error
       await job.moveToWait(token)

@@ -11,7 +11,7 @@ import { pgBossJobState, stampJob } from '../../lib/engines/pg-boss.js'
 import fabricJobState, { type JobInstance, type JobStateResolver } from '../../lib/index.js'
 import { createFabric } from '../../lib/testing/index.js'
 import { CALLER, someJob } from '../engines/polling.js'
-import { median, milliseconds, quantile, Tally } from './figures.js'
+import { milliseconds, spread, Tally } from './figures.js'
 import { postgres, redis, type Service } from './services.js'
 import { steadyLoad, type Polled } from './steady-load.js'
 
@@ -20,7 +20,9 @@ const PER_SECOND = 200
 const DOWN_FOR = 3_000
 const QUIET_FOR = 7_000
 
-async function restarts (name: string, service: Service, resolveJobState: JobStateResolver, jobs: JobInstance[]): Promise<void> {
+async function restarts (
+  name: string, service: Service, resolveJobState: JobStateResolver, jobs: JobInstance[]
+): Promise<void> {
   const fabric = createFabric({ tenantId: CALLER.tenantId })
   const app = Fastify()
   await app.register(fabricJobState, { resolveJobState, authentication: fabric.authentication })
@@ -65,10 +67,10 @@ function report (name: string, polled: Polled<string>[], events: Array<{ what: s
     outcomes.add(outcome === 503 ? `503 ${body?.errorCode}` : outcome)
     if (outcome === 200) states.add(String(body?.status))
   }
-  const took = (outcome: number) => polled.filter((poll) => poll.outcome === outcome).map(({ asked, answered }) => answered - asked)
   console.log(`${name}: ${polled.length} polls; ${outcomes}; states: ${states}`)
   for (const outcome of [200, 503]) {
-    console.log(`  ${outcome}: median ${milliseconds(median(took(outcome)))}, 99% ${milliseconds(quantile(took(outcome), 0.99))}, longest ${milliseconds(quantile(took(outcome), 1))}`)
+    const such = polled.filter((poll) => poll.outcome === outcome)
+    console.log(`  ${outcome}: ${spread(such.map(({ asked, answered }) => answered - asked))}`)
   }
   for (const { what, at } of events) {
     if (what === 'stopped') {
@@ -84,7 +86,8 @@ function report (name: string, polled: Polled<string>[], events: Array<{ what: s
 
 async function pgBoss (): Promise<void> {
   const service = await postgres()
-  const boss = await new PgBoss({ connectionString: service.url, supervise: false, schedule: false }).on('error', () => {}).start()
+  const options = { connectionString: service.url, supervise: false, schedule: false }
+  const boss = await new PgBoss(options).on('error', () => {}).start()
   await boss.createQueue('calculateForecast')
   const jobs = Array.from({ length: JOBS }, () => someJob())
   await boss.insert('calculateForecast', jobs.map((job) => stampJob(job, CALLER, {})))

@@ -61,7 +61,8 @@ async function compare (names: [string, string], rounds: [() => Promise<number>,
   }
   const [first, second] = [median(times[0]), median(times[1])]
   const ratios = times[0].map((time, i) => (times[1][i] ?? NaN) / time)
-  console.log(`  ${names[0]}: ${milliseconds(first)}   ${names[1]}: ${milliseconds(second)}   ratio ${median(ratios).toFixed(3)}`)
+  const ratio = median(ratios).toFixed(3)
+  console.log(`  ${names[0]}: ${milliseconds(first)}   ${names[1]}: ${milliseconds(second)}   ratio ${ratio}`)
 }
 
 async function measure (few: Stock, many: Stock): Promise<void> {
@@ -78,9 +79,11 @@ async function measure (few: Stock, many: Stock): Promise<void> {
 async function pgBoss (): Promise<void> {
   const service = await postgres()
   const open = async (schema: string, count: number) => {
-    const boss = await new PgBoss({ connectionString: service.url, schema, supervise: false, schedule: false }).on('error', console.error).start()
+    const options = { connectionString: service.url, schema, supervise: false, schedule: false }
+    const boss = await new PgBoss(options).on('error', console.error).start()
     await boss.createQueue('calculateForecast')
-    const ids = await fill(count, (jobs) => boss.insert('calculateForecast', jobs.map((job) => stampJob(job, CALLER, { seconds: 10 }))))
+    const ids = await fill(count, (jobs) =>
+      boss.insert('calculateForecast', jobs.map((job) => stampJob(job, CALLER, { seconds: 10 }))))
     await boss.getDb().executeSql(`ANALYZE ${schema}.job_common`)
     return { boss, ...stock(pgBossJobState(boss), ids) }
   }
@@ -100,7 +103,8 @@ async function pgBoss (): Promise<void> {
   await many.poller.poll(job)
   db.executeSql = executeSql
   const after = await scans(many.boss)
-  console.log(`  all these polls: ${after.byKey - before.byKey} scans of the primary key, ${after.sequential - before.sequential} of the table`)
+  console.log(`  all these polls: ${after.byKey - before.byKey} scans of the primary key, ` +
+    `${after.sequential - before.sequential} of the table`)
   await few.boss.stop({ graceful: false })
   await many.boss.stop({ graceful: false })
   await service.remove()

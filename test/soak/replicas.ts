@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { PgBoss } from 'pg-boss'
 
 import { createFabric } from '../../lib/testing/index.js'
-import { median, milliseconds, quantile, Tally } from './figures.js'
+import { spread, Tally } from './figures.js'
 import { freePort, postgres, type Service } from './services.js'
 import { steadyLoad, type Polled } from './steady-load.js'
 
@@ -70,7 +70,8 @@ async function history (boss: PgBoss): Promise<Map<string, Truth[]>> {
     'SELECT id, state, started_on AS "startedOn", extract(epoch FROM at) * 1000 AS at FROM public.history ORDER BY at')
   const truths = new Map<string, Truth[]>()
   for (const { id, state, startedOn, at } of rows) {
-    truths.set(id, [...truths.get(id) ?? [], { state, startedOn: startedOn && new Date(startedOn).toISOString(), at: Number(at) }])
+    const truth = { state, startedOn: startedOn && new Date(startedOn).toISOString(), at: Number(at) }
+    truths.set(id, [...truths.get(id) ?? [], truth])
   }
   return truths
 }
@@ -95,7 +96,8 @@ function isTrue ({ body, asked, answered }: Polled<string>, truths: Truth[], beg
 
 const service = await postgres()
 const replicas = [await startReplica(service), await startReplica(service), await startReplica(service)]
-const boss = await new PgBoss({ connectionString: service.url, supervise: false, schedule: false }).on('error', console.error).start()
+const options = { connectionString: service.url, supervise: false, schedule: false }
+const boss = await new PgBoss(options).on('error', console.error).start()
 await keepHistory(boss)
 
 const jobs: Map<string, string> = new Map(await Promise.all(Array.from({ length: JOBS }, async () => {
@@ -161,16 +163,19 @@ for (const poll of polled) {
 }
 const took = polled.map(({ asked, answered }) => answered - asked)
 const startedAgain = [...truths.values()].flatMap((rows) => rows.filter(({ state, startedOn, at }, i) =>
-  state === 'active' && at > killedAt && i > 0 && startedOn !== rows[i - 1]?.startedOn).map(({ at }) => at)).sort((a, b) => a - b)
-const seconds = (from: number) => startedAgain.filter((at) => from === killedAt || at > from).map((at) => ((at - from) / 1_000).toFixed(1)).join(', ')
+  state === 'active' && at > killedAt && i > 0 && startedOn !== rows[i - 1]?.startedOn).map(({ at }) => at))
+const seconds = (from: number) => startedAgain.filter((at) => at > from)
+  .map((at) => ((at - from) / 1_000).toFixed(1)).sort((a, b) => Number(a) - Number(b)).join(', ')
 const detours = new Tally()
 for (const code of polled.flatMap((poll) => poll.detours)) detours.add(code)
 
 console.log(`${polled.length} polls in ${((Date.now() - begin) / 1000).toFixed(0)} s: ${outcomes}; states: ${states}`)
-console.log(`  median ${milliseconds(median(took))}, 99% ${milliseconds(quantile(took, 0.99))}, longest ${milliseconds(quantile(took, 1))}`)
-console.log(`  answered by the next replica: ${polled.filter(({ detours }) => detours.length > 0).length} (${detours}); without an answer: ${polled.filter(({ outcome }) => typeof outcome !== 'number').length}`)
+console.log(`  ${spread(took)}`)
+console.log(`  answered by the next replica: ${polled.filter(({ detours }) => detours.length > 0).length} (${detours})`)
+console.log(`  without an answer: ${polled.filter(({ outcome }) => typeof outcome !== 'number').length}`)
 console.log(`  untrue at the moment they were told: ${untrue}`)
-console.log(`jobs: ${completed.size} of ${JOBS} Completed; attempts begun after the kill, in seconds from it: ${seconds(killedAt)}; from the stop: ${seconds(stoppedAt)}`)
+console.log(`jobs: ${completed.size} of ${JOBS} Completed`)
+console.log(`  begun again after the kill, in seconds from it: ${seconds(killedAt)}; from the stop: ${seconds(stoppedAt)}`)
 console.log(`SIGTERM: exit code ${exitCode} after ${stopTook} ms`)
 
 await boss.stop({ graceful: false })

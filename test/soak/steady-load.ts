@@ -40,8 +40,9 @@ export async function steadyLoad<Question> (options: LoadOptions<Question>): Pro
   agent.destroy()
 }
 
-async function pollOnce<Question> ({ question: next, urls, headers, onAnswer }: LoadOptions<Question>, agent: Agent, begin: number): Promise<void> {
-  const question = next()
+async function pollOnce<Question> (options: LoadOptions<Question>, agent: Agent, begin: number): Promise<void> {
+  const { urls, headers, onAnswer } = options
+  const question = options.question()
   const asked = performance.now() - begin
   const detours: Polled<Question>['detours'] = []
   let reply: Reply = { outcome: 'nobody to ask', body: undefined }
