@@ -59,8 +59,10 @@ export async function attackTable (loot: Loot): Promise<RawRequest[]> {
     add(401, `${kind} token: `, mapped(headersAndPayloads(forge, await forge.claims(kind)), send))
     add(401, `${kind} token: `, { 'of a key that is not published any more': send(loot.retired[kind]) })
     for (const version of VERSIONS) {
-      const claims = await forge.claims(kind, version)
-      add(401, `${kind} token v${version}: `, mapped(claimsOfEither(claims, version, forge.fabric.registration), (bad) => send(forge.token({}, bad))))
+      const claims = claimsOfEither(await forge.claims(kind, version), version, forge.fabric.registration)
+      // An app token without a user, or the other token's word would be against it too.
+      const alone = kind === 'app' ? { subject: '' } : {}
+      add(401, `${kind} token v${version}: `, mapped(claims, (bad) => withTokens({ ...alone, [kind]: forge.token({}, bad) })))
     }
   }
   const appClaims = await forge.claims('app')
@@ -72,7 +74,10 @@ export async function attackTable (loot: Loot): Promise<RawRequest[]> {
 
   add(401, 'pair: ', mapped(await pairs(loot), withHeaders))
   add(401, 'Authorization: ', mapped(authorizations(loot), (authorization) => withHeaders({ ...good, authorization })))
-  add(401, 'x-ms-client-tenant-id: ', mapped(tenants(good), (tenant) => withHeaders({ ...good, 'x-ms-client-tenant-id': tenant })))
+  const withoutUser = { ...good, authorization: authorizationOf({ app, subject: '' }) }
+  for (const [who, headers] of Object.entries({ 'for a user': good, 'without a user': withoutUser })) {
+    add(401, `x-ms-client-tenant-id ${who}: `, mapped(tenants(good), (tenant) => withHeaders({ ...headers, 'x-ms-client-tenant-id': tenant })))
+  }
   add(401, 'headers: ', mapped(headerLines(loot), (lines) => requestText(target, lines)))
   add(400, "Node's parser: ", mapped(malformedLines(good), (lines) => requestText(target, lines)))
   add(431, "Node's parser: ", { 'more headers than fit': withTokens({ app: `${app}${'A'.repeat(16_384)}` }) })
@@ -404,7 +409,17 @@ async function pairs ({ forge: { fabric }, good, app, subject }: Loot): Promise<
     ({ ...good, authorization: authorizationOf({ app, subject, ...tokens }) })
   const inOtherTenant = await fabric.headers({ appToken: app, tenantId: OTHER_TENANT })
   const byOtherApplication = { claims: { appid: FABRIC_CLIENT_FOR_WORKLOADS } }
+  const bothBy = (version: TokenVersion, application: unknown) => {
+    const token = { version, claims: { [version === '1.0' ? 'appid' : 'azp']: application } }
+    return fabric.headers({ appToken: token, subjectToken: token })
+  }
   return {
+    "both tokens of a stranger's application": await bothBy('1.0', OTHER_TENANT),
+    "both tokens of a stranger's application, v2.0": await bothBy('2.0', OTHER_TENANT),
+    "both tokens of the workload's own application": await bothBy('1.0', fabric.registration.clientId),
+    'both tokens of no application': await bothBy('1.0', undefined),
+    'both tokens of no application, v2.0': await bothBy('2.0', undefined),
+    'both tokens of an application without a name': await bothBy('1.0', ''),
     'the accepted tokens swapped': pair({ app: subject, subject: app }),
     'the accepted app token twice': pair({ subject: app }),
     'the accepted subject token twice': pair({ app: subject }),
@@ -479,6 +494,8 @@ function authorizations ({ good: { authorization }, app, subject }: Loot): Named
     'no quotes around the subject token': authorization.replace(subjectParameter, subjectParameter.replaceAll('"', '')),
     'no quotes around the app token': authorization.replace(appParameter, appParameter.replaceAll('"', '')),
     'no quote at the end': authorization.slice(0, -1),
+    'a letter instead of the last quote': `${authorization.slice(0, -1)}x`,
+    'a single quote instead of the last one': `${authorization.slice(0, -1)}'`,
     'single quotes': authorization.replaceAll('"', "'"),
     'curly quotes': Buffer.from(authorization.replaceAll('"', '\u201d')).toString('latin1'),
     'quotes that are escaped': authorization.replaceAll('"', '\\"'),
@@ -492,14 +509,13 @@ function authorizations ({ good: { authorization }, app, subject }: Loot): Named
   }
 }
 
-/** One x-ms-client-tenant-id header that does not name the tenant. */
+/** One x-ms-client-tenant-id header that names no tenant. */
 function tenants ({ 'x-ms-client-tenant-id': tenant }: FabricHeaders): Named<string> {
   return {
     empty: '',
     'the name of a tenant': 'contoso.example',
     common: 'common',
     null: 'null',
-    zeros: '00000000-0000-0000-0000-000000000000',
     'in braces': `{${tenant}}`,
     'as a URN': `urn:uuid:${tenant}`,
     'in quotes': `"${tenant}"`,
@@ -522,6 +538,7 @@ function headerLines ({ good, subject }: Loot): Named<string[]> {
     'none at all': [],
     'no Authorization': [tenantLine, ...others],
     'no x-ms-client-tenant-id': [credentials, ...others],
+    'no x-ms-client-tenant-id, and no user': [credentials.replace(subject, ''), ...others],
     'Authorization twice, the same': [credentials, ...all],
     'Authorization twice, first a bad one': ['Authorization: Bearer x', ...all],
     'Authorization twice, then a bad one': [...all, 'Authorization: Bearer x'],
