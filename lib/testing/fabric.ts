@@ -95,13 +95,12 @@ export interface KeyEndpoint {
  *   authentication: fabric.authentication
  * })
  *
- * const answer = await app.inject(await fabric.poll())
- * assert.equal(answer.statusCode, 200)
+ * const poll = await fabric.poll()
+ * assert.equal((await app.inject(poll)).statusCode, 200)
  *
- * const { url } = await fabric.poll()
  * for (const { name, statusCode, headers } of await fabric.badHeaders()) {
- *   const answer = await app.inject({ url, headers })
- *   assert.equal(answer.statusCode, statusCode, name)
+ *   const refusal = await app.inject({ ...poll, headers })
+ *   assert.equal(refusal.statusCode, statusCode, name)
  * }
  */
 export function createFabric (options: Partial<Registration> = {}): Fabric {
@@ -112,7 +111,10 @@ export function createFabric (options: Partial<Registration> = {}): Fabric {
 export class Fabric {
   /** The workload that it calls, and the tenant of the users that it calls for. */
   readonly registration: Registration
-  /** What to write as `authentication` for a server in the same process: the keys come without a network. */
+  /**
+   * What to write as `authentication` for a server in the same process: the keys come without a network. Spread it to
+   * add options: `{ ...fabric.authentication, subjectToken: 'required' }`.
+   */
   readonly authentication: InternalAuthenticationOptions
   readonly #keys: SigningKeys
 

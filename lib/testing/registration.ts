@@ -15,17 +15,15 @@ export interface Registration {
 }
 
 /** Fills in what was left out. The ids are made up and always the same, so that they can be told in a log. */
-export function completeRegistration (options: Partial<Registration>): Registration {
-  const publisherTenantId = options.publisherTenantId ?? '1c9f6a3e-58d4-4b07-9a2e-6f0d7b815c42'
-  return {
-    audience: `api://localdevinstance/${publisherTenantId}/Contoso.FinanceAnalytics/1`,
-    clientId: '7e2b9d50-c1a8-4f63-8e15-a94d03b6f27c',
-    authority: 'https://login.microsoftonline.com',
-    issuerV1: 'https://sts.windows.net',
-    tenantId: 'b35d81f7-0e6c-4a92-b7d8-2c41e9f5036a',
-    ...options,
-    publisherTenantId
-  }
+export function completeRegistration ({
+  publisherTenantId = '1c9f6a3e-58d4-4b07-9a2e-6f0d7b815c42',
+  audience = `api://localdevinstance/${publisherTenantId}/Contoso.FinanceAnalytics/1`,
+  clientId = '7e2b9d50-c1a8-4f63-8e15-a94d03b6f27c',
+  authority = 'https://login.microsoftonline.com',
+  issuerV1 = 'https://sts.windows.net',
+  tenantId = 'b35d81f7-0e6c-4a92-b7d8-2c41e9f5036a'
+}: Partial<Registration>): Registration {
+  return { publisherTenantId, audience, clientId, authority, issuerV1, tenantId }
 }
 
 /** A tenant that is neither the publisher's nor the user's. */

@@ -1,8 +1,10 @@
 import { createPublicKey, createSecretKey } from 'node:crypto'
 
+import Fastify from 'fastify'
 import { compactVerify, createLocalJWKSet, decodeJwt, decodeProtectedHeader, EmbeddedJWK, jwtVerify } from 'jose'
 import t from 'tap'
 
+import fabricJobState from '../../lib/index.js'
 import { jwksFetch } from '../../lib/subject-and-app/signing-keys.js'
 import { createFabric, type TokenOptions } from '../../lib/testing/index.js'
 
@@ -61,6 +63,19 @@ for (const version of ['1.0', '2.0'] as const) {
     const { app, subject } = tokensOf(headers)
     t.equal(decodeJwt(app).ver, version)
     t.equal(decodeJwt(subject).ver, version)
+  })
+
+  t.test(`a workload answers a poll of version ${version}, and refuses each of the bad headers`, async (t) => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(fabricJobState, {
+      prefix: '/api', resolveJobState: () => ({ status: 'InProgress' }), authentication: fabric.authentication
+    })
+    const poll = await fabric.poll({ prefix: '/api', version })
+    t.equal((await app.inject(poll)).statusCode, 200)
+    for (const { name, statusCode, headers } of await fabric.badHeaders({ version })) {
+      t.equal((await app.inject({ ...poll, headers })).statusCode, statusCode, name)
+    }
   })
 
   t.test(`each of the bad headers of version ${version} has a name of its own and differs from the others`, async (t) => {

@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict'
+import { parentPort } from 'node:worker_threads'
+
+import { createFabric } from '../../lib/testing/index.js'
+
+// A worker that signs: it tells its keys first, and then as many subject tokens as it is asked for each time.
+
+assert.ok(parentPort)
+const port = parentPort
+const fabric = createFabric()
+
+port.postMessage({ jwks: await fabric.jwks(), appToken: await fabric.appToken() })
+port.on('message', async (amount: number) => {
+  const tokens = []
+  while (tokens.length < amount) tokens.push(await fabric.subjectToken())
+  port.postMessage(tokens)
+})
