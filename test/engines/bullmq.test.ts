@@ -81,6 +81,8 @@ class Engine {
     await Promise.all(this.#closers.map((close) => close()))
     for (const queue of this.#queues.values()) {
       await queue.obliterate({ force: true })
+      // That leaves the jobs that are in no list.
+      await queue.getBackend().removeOrphanedJobs()
       await queue.close()
     }
   }
