@@ -16,6 +16,7 @@ await app.register(fabricJobState, {
 })
 await app.listen({ port: Number(process.env.PORT ?? 3000) })
 
-console.log(`
-curl ${app.listeningOrigin}/workload-api/workspaces/e5ef604d-e14f-4a59-9133-75d5a0cb9334/items/Contoso.FinanceAnalytics.Forecast/b14cb7e7-d346-4751-9cfd-8c2767d53111/jobTypes/calculateForecast/instances/63f77191-432d-4ee6-9c5f-31a1a6987072
-`)
+const item = 'workspaces/e5ef604d-e14f-4a59-9133-75d5a0cb9334' +
+  '/items/Contoso.FinanceAnalytics.Forecast/b14cb7e7-d346-4751-9cfd-8c2767d53111'
+const job = 'jobTypes/calculateForecast/instances/63f77191-432d-4ee6-9c5f-31a1a6987072'
+console.log(`curl ${app.listeningOrigin}/workload-api/${item}/${job}`)

@@ -10,7 +10,8 @@ import { createFabric } from 'fastify-fabric-job-state/testing'
 import { commandsToCopy } from '../workload/commands.js'
 import { writeHeaders } from '../workload/authentication.js'
 
-const { DATABASE_URL = 'postgres://postgres@127.0.0.1:5432/test', DATA_DIR = 'data', PORT = '3000', REPLICAS = '3' } = process.env
+const { DATABASE_URL = 'postgres://postgres@127.0.0.1:5432/test', DATA_DIR = 'data' } = process.env
+const { PORT = '3000', REPLICAS = '3' } = process.env
 const SERVER = fileURLToPath(new URL('../server.js', import.meta.url))
 
 // One Fabric for all of them: a token that one replica takes, every other takes too.
@@ -27,7 +28,8 @@ process.once('SIGINT', stop)
 
 await Promise.all(replicas.map(isReady))
 console.log(commandsToCopy({ url: `http://127.0.0.1:${PORT}/workload-api`, headersFile, store: 'PostgreSQL' }))
-console.log(`The same on each of the ports ${ports.join(', ')} (processes ${replicas.map(({ pid }) => pid).join(', ')}). Ctrl+C stops them all.`)
+const processes = replicas.map(({ pid }) => pid)
+console.log(`The same on each of the ports ${ports.join(', ')} (processes ${processes.join(', ')}). Ctrl+C stops them all.`)
 
 await Promise.all(replicas.map((replica) => replica.exitCode ?? once(replica, 'exit')))
 await close()

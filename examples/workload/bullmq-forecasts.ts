@@ -37,7 +37,7 @@ export class BullmqForecasts implements Jobs {
   async work (): Promise<void> {
     this.#worker = new Worker(JOB_TYPE, fabricProcessor(this.queue, this.#run), {
       connection: this.#connection,
-      concurrency: 4,
+      concurrency: 10,
       // A job whose server died is given to another within 15 seconds, in milliseconds.
       lockDuration: 10_000,
       stalledInterval: 5_000,
@@ -56,7 +56,7 @@ export class BullmqForecasts implements Jobs {
   readonly #run = async (job: Job<ForecastPayload>, token?: string, signal?: AbortSignal): Promise<unknown> => {
     const stopping = this.#stopping.signal
     try {
-      return await calculateForecast(job.data, signal === undefined ? stopping : AbortSignal.any([signal, stopping]))
+      return await calculateForecast(job.data, AbortSignal.any(signal === undefined ? [stopping] : [signal, stopping]))
     } catch (error) {
       if (!stopping.aborted) throw error
       await job.moveToWait(token)

@@ -9,7 +9,8 @@ export interface Running {
   store: string
 }
 
-const ITEM = 'workspaces/e5ef604d-e14f-4a59-9133-75d5a0cb9334/items/Contoso.FinanceAnalytics.Forecast/b14cb7e7-d346-4751-9cfd-8c2767d53111'
+const ITEM = 'workspaces/e5ef604d-e14f-4a59-9133-75d5a0cb9334' +
+  '/items/Contoso.FinanceAnalytics.Forecast/b14cb7e7-d346-4751-9cfd-8c2767d53111'
 
 /** Says what runs, with commands to copy: start a job, see how it is doing, cancel it. */
 export function commandsToCopy ({ url, headersFile, store }: Running): string {

@@ -19,7 +19,9 @@ export type ForecastPayload = Static<typeof forecastPayload>
 const CANDIDATES = 100
 
 /** Looks for the smoothing that would have foretold the past best, as slowly as the payload asks for. */
-export async function calculateForecast ({ seconds = 10, fail = false }: ForecastPayload, signal?: AbortSignal): Promise<unknown> {
+export async function calculateForecast (
+  { seconds = 10, fail = false }: ForecastPayload, signal: AbortSignal
+): Promise<unknown> {
   let best: Smoothing | undefined
   for (let i = 1; i <= CANDIDATES; i++) {
     await setTimeout(seconds * 1_000 / CANDIDATES, undefined, { signal })

@@ -51,5 +51,8 @@ export async function jobRoutes (app: FastifyInstance, { jobs }: { jobs: Jobs })
 const CALLERS = ['authorization', 'x-ms-client-tenant-id', 'activityid', 'requestid'] as const
 
 function poll (app: FastifyInstance, { url, headers }: FastifyRequest) {
-  return app.inject({ url: url.replace(/\/cancel(?=$|\?)/, ''), headers: Object.fromEntries(CALLERS.map((name) => [name, headers[name]])) })
+  return app.inject({
+    url: url.replace(/\/cancel(?=$|\?)/, ''),
+    headers: Object.fromEntries(CALLERS.map((name) => [name, headers[name]]))
+  })
 }

@@ -28,7 +28,9 @@ export class PgBossForecasts implements Jobs {
   async work (): Promise<void> {
     await this.#boss.createQueue(JOB_TYPE, { notify: true, retryLimit: 5, heartbeatSeconds: 10, expireInSeconds: 7_200 })
     await this.#boss.work(JOB_TYPE, {
-      localConcurrency: 4,
+      localConcurrency: 10,
+      // New jobs are announced (notify); those to be tried again are looked for.
+      notifyPollingIntervalSeconds: 2,
       // A job that was cancelled, on whichever server, is let go within a second.
       heartbeatRefreshSeconds: 1,
       perJobResults: true

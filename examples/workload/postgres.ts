@@ -18,7 +18,9 @@ const PATIENCE = 1_000
  * Starts pg-boss on the PostgreSQL of `databaseUrl`, else on one that is embedded in this process (PGlite), its data in
  * `dataDir`. The engine and its SQL are the same.
  */
-export async function openPgBoss ({ databaseUrl, dataDir }: { databaseUrl: string | undefined, dataDir: string }): Promise<OpenBoss> {
+export async function openPgBoss (
+  { databaseUrl, dataDir }: { databaseUrl: string | undefined, dataDir: string }
+): Promise<OpenBoss> {
   return databaseUrl
     ? await start({ connectionString: databaseUrl }, 'PostgreSQL')
     : await startEmbedded(dataDir)
@@ -62,7 +64,8 @@ async function claim (folder: string): Promise<() => Promise<void>> {
   const file = join(folder, 'server.pid')
   const pid = Number(await readFile(file, 'utf8').catch(() => '0'))
   if (pid !== process.pid && isRunning(pid)) {
-    throw new Error(`${folder} is in use by process ${pid}. Set DATA_DIR to another folder; or delete ${file} if that is no such server.`)
+    throw new Error(`${folder} is in use by process ${pid}. Set DATA_DIR to another folder; ` +
+      `or delete ${file} if that process is no such server.`)
   }
   await writeFile(file, String(process.pid))
   return () => rm(file, { force: true })

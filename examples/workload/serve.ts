@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 
 import { commandsToCopy } from './commands.js'
 
-/** A Fastify for a workload: long names of job types pass, and a poll that comes while it closes is answered all the same. */
+/** A Fastify for a workload: long names of job types pass, and polls that come while it closes are still answered. */
 export function createServer (): FastifyInstance {
   const { LOG_LEVEL = 'warn' } = process.env
   return Fastify({ logger: { level: LOG_LEVEL }, routerOptions: { maxParamLength: 256 }, return503OnClosing: false })

@@ -37,9 +37,9 @@ export interface BullmqJobStateOptions extends EngineOptions {}
  * source and details. A job that stalled too often gets the code `JobWorkerLost`.
  *
  * A poll is one command: the fields of the job's hash that tell all this. (BullMQ's own `getState` walks the lists of
- * waiting and active jobs.) A command to Redis cannot be taken back, so `signal` has nothing to do here; `timeout` bounds the
- * wait, and without a connection the answer is 503 at once. The connection's `retryStrategy` says how soon it is back: BullMQ's default
- * waits for up to 20 s.
+ * waiting and active jobs.) A command to Redis cannot be taken back, so `signal` has nothing to do here; `timeout`
+ * bounds the wait, and without a connection the answer is 503 at once. The connection's `retryStrategy` says how soon it
+ * is back: BullMQ's default waits for up to 20 s.
  *
  * @param queue the queue, or what finds it for a job; `undefined` says that there is none (404)
  * @throws {TypeError} when an option makes no sense.
@@ -65,16 +65,24 @@ export function bullmqJobState (
 /** The part of a `Queue` that polls need. */
 export type BullmqReader = Pick<Queue, 'getBackend' | 'toKey'>
 
-/** The hash that BullMQ keeps a job in, and the one field in it that {@link cancelJob} adds. */
-const FIELDS = ['data', 'processedOn', 'finishedOn', 'returnvalue', 'failedReason', 'fabricCancelledOn'] as const
-type StoredJob = Record<typeof FIELDS[number], string | null>
+/** Of the hash that BullMQ keeps a job in; `cancelledOn` is the one field that {@link cancelJob} adds. */
+interface StoredJob {
+  processedOn: string | null
+  finishedOn: string | null
+  returnvalue: string | null
+  failedReason: string | null
+  cancelledOn: string | null
+}
+
+const CANCELLED_ON = 'fabricCancelledOn'
 
 async function findJob (queue: BullmqReader, id: string, stamp: JobStamp): Promise<StoredJob | undefined> {
   const client = await connected(queue)
-  const [data = null, processedOn = null, finishedOn = null, returnvalue = null, failedReason = null, fabricCancelledOn = null] =
-    await client.hmget(queue.toKey(id), ...FIELDS)
-  return data !== null && bearsStamp(JSON.parse(data), stamp)
-    ? { data, processedOn, finishedOn, returnvalue, failedReason, fabricCancelledOn }
+  const [data, processedOn = null, finishedOn = null, returnvalue = null, failedReason = null, cancelledOn = null] =
+    await client.hmget(
+      queue.toKey(id), 'data', 'processedOn', 'finishedOn', 'returnvalue', 'failedReason', CANCELLED_ON)
+  return data && bearsStamp(JSON.parse(data), stamp)
+    ? { processedOn, finishedOn, returnvalue, failedReason, cancelledOn }
     : undefined
 }
 
@@ -87,10 +95,12 @@ async function connected (queue: BullmqReader) {
 
 const LOST = new Set(['close', 'reconnecting', 'end'])
 
-function toJobState ({ processedOn, finishedOn, returnvalue, failedReason, fabricCancelledOn }: StoredJob): JobState {
+function toJobState ({ processedOn, finishedOn, returnvalue, failedReason, cancelledOn }: StoredJob): JobState {
   const startTimeUtc = time(processedOn)
-  if (fabricCancelledOn !== null) return { status: 'Cancelled', startTimeUtc, endTimeUtc: time(fabricCancelledOn) }
-  if (finishedOn === null) return startTimeUtc === null ? { status: 'NotStarted' } : { status: 'InProgress', startTimeUtc }
+  if (cancelledOn !== null) return { status: 'Cancelled', startTimeUtc, endTimeUtc: time(cancelledOn) }
+  if (finishedOn === null) {
+    return startTimeUtc === null ? { status: 'NotStarted' } : { status: 'InProgress', startTimeUtc }
+  }
   const endTimeUtc = time(finishedOn)
   // A completed job keeps the reason of its last failed attempt, but only a completed one has a return value, if null.
   if (returnvalue !== null) return { status: 'Completed', startTimeUtc, endTimeUtc }
@@ -151,10 +161,10 @@ export async function cancelJob (queue: BullmqReader, jobInstanceId: string): Pr
 
 const CANCEL = `
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HEXISTS', KEYS[1], 'finishedOn') == 1 then return 0 end
-return redis.call('HSETNX', KEYS[1], 'fabricCancelledOn', ARGV[1])`
+return redis.call('HSETNX', KEYS[1], '${CANCELLED_ON}', ARGV[1])`
 
 /** True for a job that {@link cancelJob} has cancelled. */
 export async function isCancelled (queue: BullmqReader, jobInstanceId: string): Promise<boolean> {
   const client = await connected(queue)
-  return await client.hexists(queue.toKey(jobInstanceId), 'fabricCancelledOn') === 1
+  return await client.hexists(queue.toKey(jobInstanceId), CANCELLED_ON) === 1
 }

@@ -41,9 +41,10 @@ export interface PgBossJobStateOptions extends EngineOptions {
  * and details, of anything else the message. A job that ran too long gets the code `JobTimedOut`, one whose worker died
  * `JobWorkerLost`.
  *
- * A poll is one query: the job's row by its primary key, with the stamp as a condition. PostgreSQL's driver can take no query
- * back, so `signal` has nothing to do here; `timeout` bounds the wait. Keep the data and the output of a job small, they
- * come with its row. Listen to the `error` event of the boss: it tells of lost connections.
+ * A poll is one query: the job's row by its primary key, with the stamp as a condition. (The first poll of a queue asks
+ * for the queue, too.) PostgreSQL's driver can take no query back, so `signal` has nothing to do here; `timeout` bounds the
+ * wait. Keep the data and the output of a job small, they come with its row. Listen to the `error` event of the boss:
+ * it tells of lost connections.
  *
  * **A third engine** is one more file like this one and its neighbour:
  * 1. find out which states the engine knows, in its sources, and write the table above for them;

@@ -22,9 +22,12 @@ const error = () => new WorkloadError({
 
 t.test('a WorkloadError keeps its words, whatever form the engine keeps it in', async (t) => {
   t.strictSame(toErrorDetails(error()), SPOKEN, 'itself')
-  t.strictSame(toErrorDetails({ ...error(), name: 'WorkloadError', message: SPOKEN.message, stack: 'WorkloadError: …' }), SPOKEN, 'its copy')
+  const copy = { ...error(), name: 'WorkloadError', message: SPOKEN.message, stack: 'WorkloadError: …' }
+  t.strictSame(toErrorDetails(copy), SPOKEN, 'its copy')
   t.strictSame(toErrorDetails(errorDetailsAsText(error())), SPOKEN, 'its text')
-  t.strictSame(toErrorDetails({ ...SPOKEN, source: 'Nobody' }), { errorCode: 'JobFailed', message: SPOKEN.message, source: 'System' },
+  t.strictSame(
+    toErrorDetails({ ...SPOKEN, source: 'Nobody' }),
+    { errorCode: 'JobFailed', message: SPOKEN.message, source: 'System' },
     'what breaks the contract is no such copy')
 })
 
@@ -46,7 +49,8 @@ t.test('anything else gets a code and its message', async (t) => {
 })
 
 t.test('nobody is shown a stack', async (t) => {
-  const thrown = [new Error('The disk is full.'), new Error('outer', { cause: new Error('inner') }), new RangeError('two\nlines')]
+  const outer = new Error('outer', { cause: new Error('inner') })
+  const thrown = [new Error('The disk is full.'), outer, new RangeError('two\nlines')]
   for (const { message, stack } of thrown) {
     t.equal(toErrorDetails(stack).message, `${stack?.split(':')[0]}: ${message.replace('\n', ' ')}`)
   }
@@ -56,7 +60,8 @@ t.test('nobody is shown a stack', async (t) => {
 
 t.test('a message is one line of at most 1,000 characters, none of them half', async (t) => {
   const line = /^[^\p{Cc}\p{Surrogate}]{1,1000}$/u
-  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 3_000, size: 'max' }), (text) => line.test(toErrorDetails(text).message)))
+  const anyText = fc.string({ unit: 'binary', maxLength: 3_000, size: 'max' })
+  fc.assert(fc.property(anyText, (text) => line.test(toErrorDetails(text).message)))
   t.equal(toErrorDetails('x'.repeat(1_000)).message.length, 1_000)
   t.equal(toErrorDetails('x'.repeat(1_001)).message, `${'x'.repeat(999)}…`)
   t.equal(toErrorDetails(`${'x'.repeat(998)}😀😀`).message, `${'x'.repeat(998)}…`)

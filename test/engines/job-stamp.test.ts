@@ -5,8 +5,13 @@ import { CALLER, someJob } from './polling.js'
 
 t.test('a job is stamped with its tenant, workspace, item type, item and job type, uuids in lower case', async (t) => {
   const job = someJob()
-  const upper = { ...job, workspaceId: job.workspaceId.toUpperCase(), itemId: job.itemId.toUpperCase(), jobInstanceId: job.jobInstanceId.toUpperCase() }
   const { jobInstanceId, ...place } = job
+  const upper = {
+    ...place,
+    workspaceId: place.workspaceId.toUpperCase(),
+    itemId: place.itemId.toUpperCase(),
+    jobInstanceId: jobInstanceId.toUpperCase()
+  }
   t.strictSame(stampJob(upper, { tenantId: CALLER.tenantId.toUpperCase() }, { seconds: 5 }), {
     id: jobInstanceId,
     data: { seconds: 5, fabricJob: { ...CALLER, ...place } }

@@ -90,7 +90,8 @@ function startProcess (t: Test, dataDir: string): ChildProcess {
 
 t.setTimeout(180_000)
 
-t.before(() => promisify(execFile)(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { cwd: ROOT }))
+const TSC = 'node_modules/typescript/bin/tsc'
+t.before(() => promisify(execFile)(process.execPath, [TSC, '-p', 'tsconfig.build.json'], { cwd: ROOT }))
 
 t.test('the workload server runs jobs and tells how they are doing, also after a restart in mid-job', async (t) => {
   const dataDir = t.testdir()

@@ -8,6 +8,12 @@ export const median = (values: readonly number[]) => quantile(values, 0.5)
 
 export const milliseconds = (value: number) => `${value.toFixed(value < 10 ? 3 : 0)} ms`
 
+/** How values in milliseconds are spread. */
+export function spread (values: readonly number[]): string {
+  const [half, most, all] = [0.5, 0.99, 1].map((q) => milliseconds(quantile(values, q)))
+  return `median ${half}, 99% ${most}, longest ${all}`
+}
+
 /** Counts by name. */
 export class Tally {
   readonly #counts = new Map<string, number>()

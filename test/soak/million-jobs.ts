@@ -61,7 +61,8 @@ async function compare (names: [string, string], rounds: [() => Promise<number>,
   }
   const [first, second] = [median(times[0]), median(times[1])]
   const ratios = times[0].map((time, i) => (times[1][i] ?? NaN) / time)
-  console.log(`  ${names[0]}: ${milliseconds(first)}   ${names[1]}: ${milliseconds(second)}   ratio ${median(ratios).toFixed(3)}`)
+  const ratio = median(ratios).toFixed(3)
+  console.log(`  ${names[0]}: ${milliseconds(first)}   ${names[1]}: ${milliseconds(second)}   ratio ${ratio}`)
 }
 
 async function measure (few: Stock, many: Stock): Promise<void> {
@@ -78,17 +79,17 @@ async function measure (few: Stock, many: Stock): Promise<void> {
 async function pgBoss (): Promise<void> {
   const service = await postgres()
   const open = async (schema: string, count: number) => {
-    const boss = await new PgBoss({ connectionString: service.url, schema, supervise: false, schedule: false }).on('error', console.error).start()
+    const options = { connectionString: service.url, schema, supervise: false, schedule: false }
+    const boss = await new PgBoss(options).on('error', console.error).start()
     await boss.createQueue('calculateForecast')
-    const ids = await fill(count, (jobs) => boss.insert('calculateForecast', jobs.map((job) => stampJob(job, CALLER, { seconds: 10 }))))
+    const ids = await fill(count, (jobs) =>
+      boss.insert('calculateForecast', jobs.map((job) => stampJob(job, CALLER, { seconds: 10 }))))
     await boss.getDb().executeSql(`ANALYZE ${schema}.job_common`)
     return { boss, ...stock(pgBossJobState(boss), ids) }
   }
   const [few, many] = [await open('few', FEW), await open('many', MANY)]
   console.log(`pg-boss on PostgreSQL, ${MANY} jobs`)
-  const scans = () => many.boss.getDb().executeSql(
-    `SELECT s.relname, s.seq_scan, i.indexrelname, i.idx_scan FROM pg_stat_user_tables s
-     JOIN pg_stat_user_indexes i USING (relid) WHERE s.schemaname = 'many' AND s.relname = 'job_common' AND i.idx_scan > 0`)
+  const before = await scans(many.boss)
   await measure(few, many)
 
   const db = many.boss.getDb()
@@ -101,10 +102,19 @@ async function pgBoss (): Promise<void> {
   }
   await many.poller.poll(job)
   db.executeSql = executeSql
-  console.table((await scans()).rows)
+  const after = await scans(many.boss)
+  console.log(`  all these polls: ${after.byKey - before.byKey} scans of the primary key, ` +
+    `${after.sequential - before.sequential} of the table`)
   await few.boss.stop({ graceful: false })
   await many.boss.stop({ graceful: false })
   await service.remove()
+}
+
+async function scans (boss: PgBoss): Promise<{ byKey: number, sequential: number }> {
+  const { rows: [row] } = await boss.getDb().executeSql(
+    `SELECT t.seq_scan, i.idx_scan FROM pg_stat_user_tables t JOIN pg_stat_user_indexes i USING (relid)
+     WHERE t.schemaname = 'many' AND i.indexrelname = 'job_common_pkey'`)
+  return { byKey: Number(row.idx_scan), sequential: Number(row.seq_scan) }
 }
 
 async function bullmq (): Promise<void> {
@@ -123,9 +133,9 @@ async function bullmq (): Promise<void> {
 
   const client = await many.queue.getBackend().client
   const calls = async () => Number(/cmdstat_hmget:calls=(\d+)/.exec(await info(client))?.[1] ?? 0)
-  const before = await calls()
+  const callsBefore = await calls()
   for (let i = 0; i < 1_000; i++) await many.poller.poll(someJob({ jobInstanceId: anyOf(many.ids) }))
-  console.log(`  1000 polls: ${await calls() - before} HMGET`)
+  console.log(`  1000 polls: ${await calls() - callsBefore} HMGET`)
 
   const own: number[] = []
   for (let i = 0; i < 100; i++) {

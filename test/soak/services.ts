@@ -23,25 +23,25 @@ export async function postgres (): Promise<Service> {
   const user = process.getuid?.() === 0 ? { uid: id('-u'), gid: id('-g') } : {}
   if (user.uid !== undefined) chownSync(folder, user.uid, user.gid)
   const port = await freePort()
-  execFileSync(join(bin, 'initdb'), ['-D', folder, '-U', 'postgres', '-A', 'trust', '--no-sync'], { ...user, cwd: folder, stdio: 'ignore' })
 
-  const pgCtl = (...args: string[]) => execFileSync(join(bin, 'pg_ctl'), ['-D', folder, '-w', ...args], { ...user, cwd: folder, stdio: 'ignore' })
-  const start = async () => {
-    pgCtl('-l', join(folder, 'log'), '-o', `-p ${port} -h 127.0.0.1 -k ${folder} -c max_connections=200`, 'start')
-  }
   // Off the event loop: the polls go on meanwhile.
-  const stop = async () => {
-    const [code] = await once(spawn(join(bin, 'pg_ctl'), ['-D', folder, '-w', '-m', 'fast', 'stop'], { ...user, cwd: folder, stdio: 'ignore' }), 'exit')
-    if (code !== 0) throw new Error(`pg_ctl stop: ${code}`)
+  const run = async (program: string, ...args: string[]) => {
+    const child = spawn(join(bin, program), ['-D', folder, ...args], { ...user, cwd: folder, stdio: 'ignore' })
+    const [code] = await once(child, 'exit')
+    if (code !== 0) throw new Error(`${program} ended with ${code}`)
   }
+  const settings = `-p ${port} -h 127.0.0.1 -k ${folder} -c max_connections=200`
+  const start = async () => {
+    await run('pg_ctl', '-W', '-l', join(folder, 'log'), '-o', settings, 'start')
+    while (!isReady(bin, port)) await setTimeout(20)
+  }
+  const stop = () => run('pg_ctl', '-w', '-m', 'fast', 'stop')
+
+  await run('initdb', '-U', 'postgres', '-A', 'trust', '--no-sync')
   await start()
   return {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
-    async start () {
-      spawn(join(bin, 'pg_ctl'), ['-D', folder, '-W', '-l', join(folder, 'log'), '-o', `-p ${port} -h 127.0.0.1 -k ${folder} -c max_connections=200`, 'start'],
-        { ...user, cwd: folder, stdio: 'ignore' })
-      while (!isReady(bin, port)) await setTimeout(20)
-    },
+    start,
     stop,
     async remove () {
       await stop()
@@ -74,7 +74,8 @@ export async function redis (): Promise<Service> {
   const port = await freePort()
   let server: ChildProcess | undefined
   const start = async () => {
-    server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'yes'], { stdio: 'ignore' })
+    const where = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder]
+    server = spawn('redis-server', [...where, '--save', '', '--appendonly', 'yes'], { stdio: 'ignore' })
     while (!await isOpen(port)) await setTimeout(20)
   }
   const stop = async () => {
