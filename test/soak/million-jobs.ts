@@ -1,5 +1,5 @@
 // What a poll costs with a million jobs stored, against a thousand, on both engines and in one run:
-// tsc -p test/soak && node dist/test/soak/million-jobs.js [jobs]
+// npm run soak:million-jobs -- [jobs]
 import { randomUUID } from 'node:crypto'
 
 import { Queue } from 'bullmq'
