@@ -1,5 +1,5 @@
 // PostgreSQL and Redis, each restarted twice in the middle of 200 polls a second:
-// tsc -p test/soak && node dist/test/soak/engine-restarts.js
+// npm run soak:engine-restarts
 import { setTimeout } from 'node:timers/promises'
 
 import { Queue } from 'bullmq'

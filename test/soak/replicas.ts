@@ -1,5 +1,5 @@
 // Three replicas over one PostgreSQL, 200 polls a second, jobs running; one is killed, one is stopped:
-// tsc -p test/soak && node dist/test/soak/replicas.js
+// npm run soak:replicas
 // What was told is held against what the database writes down of each change of each job.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
