@@ -5,8 +5,13 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 
+import { PGlite } from '@electric-sql/pglite'
+import { fromPglite, PgBoss } from 'pg-boss'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
+
+// The build's own, as the snippets have it: of lib/ it would be another module.
+import { createFabric } from 'fastify-fabric-job-state/testing'
 
 // The snippets import the package by its name, as its users do: what they run is the build.
 
@@ -80,6 +85,38 @@ t.test('the resolver of the README tells of rows, of none, and of its maintenanc
   database.isMoving = true
   await t.rejects(resolveJobState({ jobInstanceId: 'known' }, {}), { name: 'WorkloadError', statusCode: 503 })
 })
+
+t.test('the workload of the README starts jobs in pg-boss and tells how they are doing', async (t) => {
+  const boss = await startBoss(t)
+  const fabric = createFabric()
+  const { workload } = await import(pathToFileURL(moduleOf(t, 'Over a job engine')).href)
+  const app = await workload(boss, fabric.authentication)
+  t.teardown(() => app.close())
+  const poll = await fabric.poll()
+  const state = async () => (await app.inject(poll)).json()
+
+  t.match(await state(), { errorCode: 'JobInstanceNotFound' })
+  t.equal((await app.inject({ ...poll, method: 'POST' })).statusCode, 202)
+  t.strictSame(await state(), { status: 'NotStarted' })
+
+  const [job] = await boss.fetch<{ months: number }>('calculateForecast')
+  t.equal(job?.data.months, 12)
+  t.match(await state(), { status: 'InProgress', startTimeUtc: /Z$/ })
+  await boss.complete('calculateForecast', String(job?.id))
+  t.match(await state(), { status: 'Completed', startTimeUtc: /Z$/, endTimeUtc: /Z$/ })
+})
+
+async function startBoss (t: Test): Promise<PgBoss> {
+  const pglite = await PGlite.create()
+  const boss = new PgBoss({ db: fromPglite(pglite), backend: 'pglite', supervise: false, schedule: false })
+  await boss.start()
+  t.teardown(async () => {
+    await boss.stop({ graceful: false })
+    await pglite.close()
+  })
+  await boss.createQueue('calculateForecast')
+  return boss
+}
 
 t.test('the routes of the README are authenticated and fail in one form', async (t) => {
   const { app, fabric } = await import(pathToFileURL(moduleOf(t, 'What each failure answers')).href)

@@ -1,4 +1,4 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -7,14 +7,13 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 
 import t, { type Test } from 'tap'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const OURS = /^(?:HOST|PORT|DATA_DIR|DATABASE_URL|FABRIC_|ENTRA_)/
 
-/** A workload server as a person has it: built, started, and told by its output where it is and how to call it. */
+/** A workload server as a person has it: built (`npm run build`), started, and told by its output where it is and how to call it. */
 class Server {
   readonly #process: ChildProcess
   readonly #headers: Record<string, string>
@@ -89,9 +88,6 @@ function startProcess (t: Test, dataDir: string): ChildProcess {
 }
 
 t.setTimeout(180_000)
-
-const TSC = 'node_modules/typescript/bin/tsc'
-t.before(() => promisify(execFile)(process.execPath, [TSC, '-p', 'tsconfig.build.json'], { cwd: ROOT }))
 
 t.test('the workload server runs jobs and tells how they are doing, also after a restart in mid-job', async (t) => {
   const dataDir = t.testdir()
