@@ -62,7 +62,7 @@ const known = {
   parameter: ['name', 'in', 'required', 'description', 'schema', 'example'],
   response: ['description', 'content'],
   content: ['application/json'],
-  parameterPlaces: ['path', 'header'],
+  in: ['path', 'header'],
   annotations: ['$id', 'description', 'readOnly', 'examples']
 }
 
@@ -119,8 +119,9 @@ function operationModules (path: string, method: string, operation: Operation): 
   const place = `#/paths/${path}/${method}`
   refuseUnknown(operation, known.operation, place)
   for (const parameter of operation.parameters) {
-    refuseUnknown(parameter, known.parameter, `${place}/parameters/${parameter.name}`)
-    refuseUnknown({ [parameter.in]: parameter.name }, known.parameterPlaces, `${place}/parameters/${parameter.name}/in`)
+    const parameterPlace = `${place}/parameters/${parameter.name}`
+    refuseUnknown(parameter, known.parameter, parameterPlace)
+    if (!known.in.includes(parameter.in)) throw unknownConstruct(parameterPlace, `in: "${parameter.in}"`)
   }
 
   const { operationId } = operation
@@ -315,21 +316,6 @@ function differences (folder: string): Difference[] {
   return [...wrong, ...leftOver]
 }
 
-function check (found: Difference[]): void {
-  for (const { file, what } of found) console.error(`schemas/${file} ${what}: npm run generate`)
-  if (found.length > 0) process.exitCode = 1
-  else console.log('schemas: as openapi.json says')
-}
-
-function write (found: Difference[], folder: string): void {
-  for (const { file, text } of found) {
-    if (text === undefined) rmSync(join(folder, file))
-    else writeFileSync(join(folder, file), text)
-  }
-  const removed = found.filter(({ text }) => text === undefined).length
-  console.log(`schemas: ${found.length - removed} written, ${removed} removed`)
-}
-
 /** The package's `schemas/`, also when this runs from `dist/schemas/`. */
 function packageSchemas (): string {
   let folder = import.meta.dirname
@@ -337,13 +323,32 @@ function packageSchemas (): string {
   return join(folder, 'schemas')
 }
 
-function main (): void {
-  const { values, positionals } = parseArgs({ options: { check: { type: 'boolean' } }, allowPositionals: true })
+/**
+ * The command: `[--check] [folder]`, the folder being the package's `schemas/` unless said otherwise.
+ *
+ * @returns the exit code: 1 where `--check` found a file that is not what the document says
+ */
+export function main (args: string[], { log, error }: Pick<Console, 'log' | 'error'> = console): number {
+  const { values, positionals } = parseArgs({ args, options: { check: { type: 'boolean' } }, allowPositionals: true })
   const [folder = packageSchemas()] = positionals
   const found = differences(folder)
-  if (values.check) check(found)
-  else write(found, folder)
+
+  if (values.check) {
+    for (const { file, what } of found) error(`schemas/${file} ${what}: npm run generate`)
+    if (found.length === 0) log('schemas: as openapi.json says')
+    return found.length === 0 ? 0 : 1
+  }
+
+  for (const { file, text } of found) {
+    if (text === undefined) rmSync(join(folder, file))
+    else writeFileSync(join(folder, file), text)
+  }
+  const removed = found.filter(({ text }) => text === undefined).length
+  log(`schemas: ${found.length - removed} written, ${removed} removed`)
+  return 0
 }
 
 const script = process.argv[1]
-if (script !== undefined && existsSync(script) && realpathSync(script) === import.meta.filename) main()
+if (script !== undefined && existsSync(script) && realpathSync(script) === import.meta.filename) {
+  process.exitCode = main(process.argv.slice(2))
+}
