@@ -1,0 +1,203 @@
+import type { FetchImplementation } from 'jose'
+
+import type { clock, jwksFetch } from './signing-keys.js'
+import { isUuid } from './uuid.js'
+
+/**
+ * How Fabric is told from anybody else. The first three come from the workload's own application: Microsoft Entra
+ * admin center, App registrations, the application.
+ *
+ * @example
+ * const authentication = {
+ *   publisherTenantId: '11111111-2222-3333-4444-555555555555',
+ *   audience: 'api://contoso.example/11111111-2222-3333-4444-555555555555/Contoso.FinanceAnalytics/1',
+ *   clientId: '66666666-7777-8888-9999-000000000000'
+ * }
+ */
+export interface AuthenticationOptions {
+  /** The tenant that the application lives in, a uuid: "Directory (tenant) ID" under Overview. App tokens come from it. */
+  publisherTenantId: string
+  /** The audience of v1.0 tokens, one or several: "Application ID URI" under Expose an API. Compared letter by letter. */
+  audience: string | readonly string[]
+  /** The audience of v2.0 tokens, a uuid: "Application (client) ID" under Overview. */
+  clientId: string
+  /**
+   * The cloud's authority, in front of `/{tenant}/v2.0` in the issuer of v2.0 tokens: an https address without a path.
+   * @default 'https://login.microsoftonline.com'
+   */
+  authority?: string | undefined
+  /**
+   * What stands in front of `/{tenant}/` in the issuer of v1.0 tokens: an https address without a path.
+   * @default 'https://sts.windows.net'
+   */
+  issuerV1?: string | undefined
+  /**
+   * Where the signing keys of all tenants are listed as a JWK set: an https address, or http on loopback.
+   * @default '{authority}/common/discovery/v2.0/keys'
+   */
+  jwksUri?: string | undefined
+  /**
+   * The applications that call as Fabric, uuids: what `appid` (v1.0) and `azp` (v2.0) may be.
+   * @default Fabric's back end `00000009-0000-0000-c000-000000000000` and Fabric's client for workloads `d2450708-699c-41e3-8077-b0c8341509aa`
+   */
+  fabricAppIds?: readonly string[] | undefined
+  /**
+   * The scope that a subject token has to have among its `scp`: under Expose an API, Scopes defined by this API.
+   * @default 'FabricWorkloadControl'
+   */
+  requiredScope?: string | undefined
+  /**
+   * Whether calls without a user (service principals, automation), whose subject token is empty, are served.
+   * @default 'optional'
+   */
+  subjectToken?: 'optional' | 'required' | undefined
+  /**
+   * How far the clocks may be apart when `nbf` and `exp` are checked, in seconds: 0 to 60.
+   * @default 60
+   */
+  clockTolerance?: number | undefined
+  /**
+   * How many accepted tokens are remembered, 0 to 1,000,000; a remembered token takes at most about 4 kB. 0 = none, then each request
+   * costs two signature checks.
+   * @default 10000
+   */
+  tokenCacheSize?: number | undefined
+}
+
+/** {@link AuthenticationOptions} once checked and completed: uuids in lower case, addresses without a trailing slash. */
+export interface CheckedAuthenticationOptions {
+  readonly publisherTenantId: string
+  readonly audience: readonly string[]
+  readonly clientId: string
+  readonly authority: string
+  readonly issuerV1: string
+  readonly jwksUri: string
+  readonly fabricAppIds: readonly string[]
+  readonly requiredScope: string
+  readonly subjectToken: 'optional' | 'required'
+  readonly clockTolerance: number
+  readonly tokenCacheSize: number
+}
+
+/** The options that tests have besides: keys without a network, and a clock of their own. */
+export interface InternalAuthenticationOptions extends AuthenticationOptions {
+  [jwksFetch]?: FetchImplementation
+  /** Milliseconds since 1970. */
+  [clock]?: () => number
+}
+
+const required = {
+  publisherTenantId: 'the Directory (tenant) ID of the app registration',
+  audience: 'its Application ID URI, the audience of v1.0 tokens',
+  clientId: 'its Application (client) ID, the audience of v2.0 tokens'
+}
+
+const defaults = {
+  authority: 'https://login.microsoftonline.com',
+  issuerV1: 'https://sts.windows.net',
+  fabricAppIds: ['00000009-0000-0000-c000-000000000000', 'd2450708-699c-41e3-8077-b0c8341509aa'],
+  requiredScope: 'FabricWorkloadControl',
+  subjectToken: 'optional',
+  clockTolerance: 60,
+  tokenCacheSize: 10_000
+}
+
+const known = [...Object.keys(required), ...Object.keys(defaults), 'jwksUri']
+
+/**
+ * Checks the options once, at registration, and completes them with their defaults.
+ *
+ * @throws TypeError that says what to write instead.
+ */
+export function checkAuthenticationOptions (options: unknown): CheckedAuthenticationOptions {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TypeError(`SubjectAndApp authentication takes an object of options with ${sentence(Object.entries(required))}`)
+  }
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+
+  const unknown = Object.keys(given).filter((name) => !known.includes(name))
+  if (unknown.length > 0) {
+    throw new TypeError(`Unknown SubjectAndApp option "${unknown.join('", "')}": the options are ${known.join(', ')}`)
+  }
+  const missing = Object.entries(required).filter(([name]) => given[name] === undefined)
+  if (missing.length > 0) throw new TypeError(`SubjectAndApp authentication also needs ${sentence(missing)}`)
+
+  const value: Record<string, unknown> = { ...defaults, ...given }
+  const authority = origin('authority', value.authority)
+  return Object.freeze({
+    publisherTenantId: uuid('publisherTenantId', value.publisherTenantId),
+    audience: list('audience', Array.isArray(value.audience) ? value.audience : [value.audience], audience),
+    clientId: uuid('clientId', value.clientId),
+    authority,
+    issuerV1: origin('issuerV1', value.issuerV1),
+    jwksUri: address('jwksUri', value.jwksUri ?? `${authority}/common/discovery/v2.0/keys`).href,
+    fabricAppIds: list('fabricAppIds', value.fabricAppIds, uuid),
+    requiredScope: scope('requiredScope', value.requiredScope),
+    subjectToken: optionalOrRequired('subjectToken', value.subjectToken),
+    clockTolerance: integer('clockTolerance', value.clockTolerance, 60),
+    tokenCacheSize: integer('tokenCacheSize', value.tokenCacheSize, 1_000_000)
+  })
+}
+
+function sentence (entries: Array<[name: string, meaning: string]>): string {
+  return entries.map(([name, meaning]) => `"${name}" (${meaning})`).join(', ')
+}
+
+function refuse (name: string, value: unknown, expected: string): never {
+  const shown = typeof value === 'string' ? JSON.stringify(value) : Array.isArray(value) ? 'an array' : String(value)
+  throw new TypeError(`SubjectAndApp option "${name}" has to be ${expected}, not ${shown}`)
+}
+
+function uuid (name: string, value: unknown): string {
+  if (!isUuid(value)) refuse(name, value, 'a uuid of 36 characters, as 11111111-2222-3333-4444-555555555555')
+  return value.toLowerCase()
+}
+
+function audience (name: string, value: unknown): string {
+  if (typeof value !== 'string' || !/^\S+$/.test(value)) {
+    refuse(name, value, 'the Application ID URI as the app registration shows it, as api://…, or a list of such')
+  }
+  return value
+}
+
+function list<T> (name: string, value: unknown, item: (name: string, value: unknown) => T): readonly T[] {
+  if (!Array.isArray(value) || value.length === 0) refuse(name, value, 'a list of at least one')
+  return Object.freeze(value.map((each) => item(name, each)))
+}
+
+function scope (name: string, value: unknown): string {
+  if (typeof value !== 'string' || !/^\S+$/.test(value)) refuse(name, value, 'the name of one scope, without spaces')
+  return value
+}
+
+function optionalOrRequired (name: string, value: unknown): 'optional' | 'required' {
+  if (value !== 'optional' && value !== 'required') refuse(name, value, '"optional" or "required"')
+  return value
+}
+
+function integer (name: string, value: unknown, max: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
+    refuse(name, value, `a whole number from 0 to ${max}`)
+  }
+  return value
+}
+
+function address (name: string, value: unknown): URL {
+  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
+  if (!url || !(url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname)))) {
+    refuse(name, value, 'an https:// address (http:// on loopback alone)')
+  }
+  if (url.username || url.password || url.hash) refuse(name, '…', 'an address without user, password and #')
+  return url
+}
+
+function isLoopback (hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname)
+}
+
+/** Without its trailing slash, so that issuers can be put together from it. */
+function origin (name: string, value: unknown): string {
+  const url = address(name, value)
+  if (url.pathname !== '/' || url.search) refuse(name, value, `the address without tenant, version or path, as ${url.origin}`)
+  return url.origin
+}
