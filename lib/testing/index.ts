@@ -1,0 +1,7 @@
+// A Fabric of one's own, for tests: the package's `testing` entry.
+export { createFabric } from './fabric.js'
+export type { BadHeaders } from './bad-headers.js'
+export type { Claims, TokenVersion } from './claims.js'
+export type { Fabric, FabricHeaders, HeadersOptions, KeyEndpoint, Poll, PollOptions, TokenOptions } from './fabric.js'
+export type { Registration } from './registration.js'
+export type { JoseHeader } from './sign.js'
