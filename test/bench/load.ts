@@ -9,8 +9,10 @@ export interface Load {
   requests: readonly Buffer[]
   /** Keep-alive connections, each with one request in flight at most. */
   connections: number
-  /** For how long requests are sent. */
+  /** For how long requests are sent, … */
   seconds: number
+  /** … and how many at least; default: 0. */
+  atLeast?: number
   /** Requests a second. Left out, each connection sends its next request as soon as it has its answer. */
   rate?: number
   /** What every answer has to be; anything else ends the run. */
@@ -26,7 +28,8 @@ export interface Outcome {
 }
 
 /** Sends requests and waits for all of their answers. */
-export async function generateLoad ({ port, requests, connections, seconds, rate, statusCode }: Load): Promise<Outcome> {
+export async function generateLoad (load: Load): Promise<Outcome> {
+  const { port, requests, connections, seconds, atLeast = 0, rate, statusCode } = load
   const latency = createHistogram()
   const idle = await Promise.all(Array.from({ length: connections }, () => Client.connect(port)))
   const clients = [...idle]
@@ -37,11 +40,12 @@ export async function generateLoad ({ port, requests, connections, seconds, rate
   await new Promise<void>((resolve, reject) => {
     let due = begin
     let sent = 0
+    const isOver = (time: number) => time >= end && sent >= atLeast
 
     function sendWhatIsDue () {
       const now = performance.now()
       if (rate === undefined) due = now
-      while (due <= now && due < end) {
+      while (due <= now && !isOver(due)) {
         const client = idle.pop()
         if (client === undefined) return
         send(client, due)
@@ -58,7 +62,7 @@ export async function generateLoad ({ port, requests, connections, seconds, rate
         const now = performance.now()
         latency.record(Math.max(1, Math.round((now - due) * 1e6)))
         idle.push(client)
-        if (now < end) sendWhatIsDue()
+        if (!isOver(now)) sendWhatIsDue()
         else if (idle.length === connections) resolve()
       })
     }
@@ -66,7 +70,7 @@ export async function generateLoad ({ port, requests, connections, seconds, rate
     // Timers count whole milliseconds; what is due meanwhile would come in bursts.
     function keepTime () {
       sendWhatIsDue()
-      if (performance.now() < end) setImmediate(keepTime)
+      if (!isOver(performance.now())) setImmediate(keepTime)
       else if (idle.length === connections) resolve()
     }
 

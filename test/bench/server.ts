@@ -5,7 +5,7 @@ import { type Contender, contenderModules, type Registration } from './contender
 export interface Usage {
   /** CPU time of all threads, in microseconds. */
   cpu: number
-  /** In bytes. */
+  /** The resident set at its largest, in bytes. */
   peakMemory: number
   /** What lives on the heap and outside, after a garbage collection where there is `--expose-gc`; in bytes. */
   memory: number
@@ -16,6 +16,10 @@ const { listen } = await contenderModules[contender.module]()
 const server = await listen(contender.options ?? {}, registration)
 const address = server.address()
 
+// process.resourceUsage() cannot tell: Linux counts the memory of whoever started the process.
+let peakMemory = 0
+setInterval(() => { peakMemory = Math.max(peakMemory, process.memoryUsage.rss()) }, 50).unref()
+
 process.on('message', () => process.send?.(usage()))
 process.on('disconnect', () => process.exit())
 process.send?.(typeof address === 'object' ? address?.port : address)
@@ -24,5 +28,5 @@ function usage (): Usage {
   globalThis.gc?.()
   const { user, system } = process.cpuUsage()
   const { heapUsed, external } = process.memoryUsage()
-  return { cpu: user + system, peakMemory: process.resourceUsage().maxRSS * 1024, memory: heapUsed + external }
+  return { cpu: user + system, peakMemory, memory: heapUsed + external }
 }

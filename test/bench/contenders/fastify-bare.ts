@@ -8,6 +8,6 @@ import { sampleResolver } from '../sample.js'
 export const listen: Listen = async (options) => {
   const app = Fastify()
   app.get(GetItemJobInstanceState.url, sampleResolver(options))
-  await app.listen({ host: '127.0.0.1' })
+  await app.listen({ host: '127.0.0.1', port: 0 })
   return app.server
 }

@@ -1,4 +1,4 @@
-import { createPublicKey, verify } from 'node:crypto'
+import { createPublicKey, type JsonWebKey, verify } from 'node:crypto'
 
 import Fastify from 'fastify'
 
@@ -7,10 +7,14 @@ import type { Listen } from '../contender.js'
 import { sampleResolver } from '../sample.js'
 import { readTokens } from './handwritten-claims.js'
 
+interface JsonWebKeySet {
+  keys: JsonWebKey[]
+}
+
 /** The limit for tokens that nobody has seen: two RSA signatures and a bare route, and not one claim looked at. */
 export const listen: Listen = async (options, { jwksUri }) => {
   const answer = await fetch(jwksUri)
-  const { keys: [jwk] } = await answer.json()
+  const { keys: [jwk = {}] }: JsonWebKeySet = JSON.parse(await answer.text())
   const key = createPublicKey({ key: jwk, format: 'jwk' })
 
   function verifySignature (token: string): void {
@@ -27,6 +31,6 @@ export const listen: Listen = async (options, { jwksUri }) => {
     done()
   })
   app.get(GetItemJobInstanceState.url, sampleResolver(options))
-  await app.listen({ host: '127.0.0.1' })
+  await app.listen({ host: '127.0.0.1', port: 0 })
   return app.server
 }

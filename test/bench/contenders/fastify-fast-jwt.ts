@@ -1,4 +1,4 @@
-import { createVerifier } from 'fast-jwt'
+import { createVerifier, type DecodedJwt } from 'fast-jwt'
 import Fastify from 'fastify'
 import jwksRsa from 'jwks-rsa'
 
@@ -26,18 +26,14 @@ export const listen: Listen = async (options, registration) => {
   })
   app.get(GetItemJobInstanceState.url, { schema: GetItemJobInstanceState.schema }, sampleResolver(options))
 
-  await app.listen({ host: '127.0.0.1' })
+  await app.listen({ host: '127.0.0.1', port: 0 })
   return app.server
 }
 
-interface IssuedClaims extends Claims {
-  iss: string
-}
-
-function tokenVerifier (registration: Registration, cacheSize: number | undefined): (token: string) => Promise<IssuedClaims> {
+function tokenVerifier (registration: Registration, cacheSize: number | undefined): (token: string) => Promise<Claims> {
   const keys = jwksRsa({ jwksUri: registration.jwksUri, cache: true, rateLimit: true })
   return createVerifier({
-    key: async ({ header }: { header: { kid: string } }) => (await keys.getSigningKey(header.kid)).getPublicKey(),
+    key: async ({ header }: DecodedJwt) => (await keys.getSigningKey(header.kid)).getPublicKey(),
     algorithms: ['RS256'],
     allowedAud: registration.audience,
     clockTolerance: 60_000,
@@ -46,6 +42,6 @@ function tokenVerifier (registration: Registration, cacheSize: number | undefine
 }
 
 /** Each tenant's tokens have an issuer of their own, which a verifier that is made once cannot know. */
-function checkIssuer ({ iss, tid }: IssuedClaims, registration: Registration): void {
+function checkIssuer ({ iss, tid }: Claims, registration: Registration): void {
   if (iss !== expected(tid, registration).issuer) throw new Error('Unexpected issuer')
 }

@@ -9,6 +9,6 @@ export const listen: Listen = async (options) => {
   const app = Fastify()
   for (const definition of definitions) app.addSchema(definition)
   app.get(GetItemJobInstanceState.url, { schema: GetItemJobInstanceState.schema }, sampleResolver(options))
-  await app.listen({ host: '127.0.0.1' })
+  await app.listen({ host: '127.0.0.1', port: 0 })
   return app.server
 }

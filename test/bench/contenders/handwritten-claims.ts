@@ -4,10 +4,12 @@ import type { Registration } from '../contender.js'
 
 /** The claims of a v1.0 token that are looked at. */
 export interface Claims {
+  iss?: string | undefined
   tid?: string
   appid?: string
   idtyp?: string
   scp?: string
+  [claim: string]: unknown
 }
 
 const HEADER = /^SubjectAndAppToken1\.0 subjectToken="([\w.-]*)", appToken="([\w.-]+)"$/
