@@ -1,4 +1,4 @@
-import { createFabric, type Fabric, type FabricHeaders } from '../../lib/testing/index.js'
+import type { Fabric, FabricHeaders } from '../../lib/testing/index.js'
 import type { RequestKind } from './contender.js'
 import { SAMPLE_PATH } from './sample.js'
 

@@ -18,7 +18,7 @@ const address = server.address()
 
 // process.resourceUsage() cannot tell: Linux counts the memory of whoever started the process.
 let peakMemory = 0
-setInterval(() => { peakMemory = Math.max(peakMemory, process.memoryUsage.rss()) }, 50).unref()
+setInterval(() => { peakMemory = Math.max(peakMemory, process.memoryUsage.rss()) }, 200).unref()
 
 process.on('message', () => process.send?.(usage()))
 process.on('disconnect', () => process.exit())
