@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 
-import { definitions, GetItemJobInstanceState } from '../schemas/index.js'
+import { definitions, GetItemJobInstanceState, GetItemJobInstanceStateHeaders } from '../schemas/index.js'
 
 /** Stands before the definitions' names where the host has other schemas of the same names. */
 const PREFIX = 'FabricJobState.'
@@ -17,8 +17,10 @@ export function documentedSchema (app: FastifyInstance) {
   for (const definition of definitions) {
     if (app.getSchema(`${prefix}${definition.$id}`) === undefined) app.addSchema(renamed(definition, prefix))
   }
+  yieldNames(app)
 
-  const { operationId, ...schema } = renamed(GetItemJobInstanceState.schema, prefix)
+  const { operationId, ...schema } =
+    renamed({ ...GetItemJobInstanceState.schema, headers: GetItemJobInstanceStateHeaders }, prefix)
   if (documented.has(app.server)) return schema
   documented.add(app.server)
   return { operationId, ...schema }
@@ -28,6 +30,15 @@ export function documentedSchema (app: FastifyInstance) {
 function isTaken (app: FastifyInstance, definition: typeof definitions[number]): boolean {
   const present = app.getSchema(String(definition.$id))
   return present !== undefined && JSON.stringify(present) !== JSON.stringify(definition)
+}
+
+/**
+ * Fastify hands what a host adds later down to this scope, and would fail the host where the name is taken here. Nothing
+ * but the document reads this scope's schemas, so a name that has its schema keeps it.
+ */
+function yieldNames (app: FastifyInstance): void {
+  const addSchema = app.addSchema.bind(app)
+  app.addSchema = (schema: { $id?: string }) => app.getSchema(String(schema.$id)) === undefined ? addSchema(schema) : app
 }
 
 /** A copy of a schema, with a prefix before its name and those that it refers to. */

@@ -7,11 +7,13 @@ import { type ErrorResponse, GetItemJobInstanceState, type ItemJobInstanceState 
 import { withCorrelationIds } from './correlation-ids.js'
 import { documentedSchema } from './documented-schema.js'
 import { toErrorResponse } from './error-response.js'
+import type { JobState } from './job-state-resolver.js'
 import { loggableError } from './loggable-error.js'
 import { checkedOptions, type FabricJobStateOptions, refusal } from './options.js'
 import { validateParams } from './params.js'
 import { PollContext } from './poll-context.js'
-import { resolveInTime } from './resolve-in-time.js'
+import { checkedJobState, resolveInTime } from './resolve-in-time.js'
+import { createAuthenticationHook } from './subject-and-app/plugin.js'
 import { WorkloadError } from './workload-error.js'
 
 /**
@@ -32,7 +34,7 @@ import { WorkloadError } from './workload-error.js'
  */
 export const fabricJobState = fastifyPlugin<FabricJobStateOptions>(async (app, options) => {
   const { resolveJobState, resolverTimeout, authentication } = checkedOptions(options)
-  const authenticate = authenticationHook(app, authentication)
+  const onRequest = authenticationHooks(app, authentication)
   warnOfShortParams(app)
   if (!app.hasDecorator('httpErrors')) await app.register(sensible)
 
@@ -43,21 +45,29 @@ export const fabricJobState = fastifyPlugin<FabricJobStateOptions>(async (app, o
     childLoggerFactory (logger, bindings, opts, rawRequest) {
       return app.childLoggerFactory(logger, withCorrelationIds(bindings, rawRequest.headers), opts, rawRequest)
     },
-    onRequest: authenticate,
-    validatorCompiler: () => validateParams,
+    onRequest,
+    // The headers are in the schema for its readers: who asks is authentication's to judge, and the ids may be absent.
+    validatorCompiler: ({ httpPart }) => httpPart === 'params' ? validateParams : () => true,
     handler: async (request, reply) => {
       const state = await resolveInTime(resolveJobState, request.params, new PollContext(reply), resolverTimeout)
-      send(reply, 200, state)
+      // Fastify waits for the reply then; it would send a second one while a hook of the host takes its time.
+      return send(reply, 200, state)
     },
-    serializerCompiler: () => JSON.stringify,
+    serializerCompiler: ({ httpStatus }) => httpStatus === '200' ? serializeState : serializeFailure,
     errorHandler: sendFailure
   })
 }, { name: 'fastify-fabric-job-state', fastify: '5.x', encapsulate: true })
 
-function authenticationHook (app: FastifyInstance, authentication: FabricJobStateOptions['authentication']) {
-  if (authentication !== false) throw refusal('write authentication: false; there is nothing else yet')
-  app.log.warn('authentication: false: whoever reaches this server is told the states of its jobs')
-  return []
+/** The hooks that let nobody pass but Fabric: its own, a parent scope's, or none where the host says so. */
+function authenticationHooks (app: FastifyInstance, authentication: FabricJobStateOptions['authentication']) {
+  if (authentication === false) {
+    app.log.warn('authentication: false: whoever reaches this server is told the states of its jobs')
+    return []
+  }
+  if (authentication !== undefined) return [createAuthenticationHook(app, authentication)]
+  if (app.hasDecorator('authenticateSubjectAndApp')) return [app.authenticateSubjectAndApp]
+  throw refusal('say who is Fabric: authentication: { publisherTenantId, audience, clientId }; ' +
+    'or register subjectAndApp in a parent scope; or let everybody pass with authentication: false')
 }
 
 /** Where a path parameter is longer, Fastify answers 414 by itself, in its own form. */
@@ -90,10 +100,23 @@ function logFailure ({ log }: FastifyRequest, error: unknown, statusCode: number
  * Sends a body as text that is final: the host's serializers and preSerialization hooks are for its own objects, and
  * what comes here has already been made by the schema.
  */
-function send (reply: FastifyReply, statusCode: number, body: ItemJobInstanceState | ErrorResponse): void {
-  reply
+function send (reply: FastifyReply, statusCode: number, body: ItemJobInstanceState | ErrorResponse): FastifyReply {
+  return reply
     .code(statusCode)
     .header('content-type', 'application/json; charset=utf-8')
     .header('cache-control', 'no-store')
+    .serializer((text: string) => text)
     .send(JSON.stringify(body))
+}
+
+// The route sends text. What Fastify gives to its serializers is an object that the host's hooks, or its error handler
+// after a failure of those, send in its place.
+
+/** @throws {WorkloadError} which is sent instead. */
+function serializeState (answer: JobState): string {
+  return JSON.stringify(checkedJobState(answer))
+}
+
+function serializeFailure (error: unknown): string {
+  return JSON.stringify(toErrorResponse(error).body)
 }

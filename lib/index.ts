@@ -4,3 +4,6 @@ export type { JobInstance, JobState, JobStateContext, JobStateResolver } from '.
 export { WorkloadError, type WorkloadErrorOptions } from './workload-error.js'
 export { toErrorResponse, type ErrorAnswer } from './error-response.js'
 export type { Caller } from './subject-and-app/caller.js'
+export { subjectAndApp } from './subject-and-app/plugin.js'
+export type { AuthenticationHook } from './subject-and-app/hook.js'
+export type { AuthenticationOptions } from './subject-and-app/options.js'

@@ -1,4 +1,5 @@
 import type { JobStateResolver } from './job-state-resolver.js'
+import type { AuthenticationOptions } from './subject-and-app/options.js'
 
 /** What `app.register(fabricJobState, …)` takes, besides Fastify's own `prefix`, `logLevel` and `logSerializers`. */
 export interface FabricJobStateOptions {
@@ -14,7 +15,7 @@ export interface FabricJobStateOptions {
    * Which tokens are Fabric's. Left out, the plugin uses the `subjectAndApp` of a parent scope. `false` lets everybody
    * reach the resolver, and is meant for tests and for hosts that authenticate Fabric by other means.
    */
-  authentication?: false
+  authentication?: AuthenticationOptions | false
 }
 
 const DEFAULT_RESOLVER_TIMEOUT = 10_000

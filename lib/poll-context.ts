@@ -25,7 +25,7 @@ export class PollContext implements JobStateContext {
   }
 
   get caller (): Caller | undefined {
-    return undefined
+    return this.request.fabricCaller
   }
 
   get activityId (): string | undefined {

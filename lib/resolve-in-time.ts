@@ -23,7 +23,7 @@ export async function resolveInTime (
 ): Promise<ItemJobInstanceState> {
   try {
     const answer = resolveJobState(job, context)
-    return checked(isPromiseLike(answer) ? await inTime(answer, context, timeout) : answer)
+    return checkedJobState(isPromiseLike(answer) ? await inTime(answer, context, timeout) : answer)
   } catch (thrown) {
     // Fastify, the host's hooks and the log get an error that is one, whatever was thrown.
     throw toWorkloadError(thrown)
@@ -45,7 +45,12 @@ function inTime<T> (answer: PromiseLike<T>, context: PollContext, timeout: numbe
   })
 }
 
-function checked (answer: JobState | null | undefined): ItemJobInstanceState {
+/**
+ * Holds an answer against the contract.
+ *
+ * @throws {WorkloadError} for one that breaks it, or says that there is no such job
+ */
+export function checkedJobState (answer: JobState | null | undefined): ItemJobInstanceState {
   if (answer === null || answer === undefined) throw jobInstanceNotFound()
   const reading = readJobState(answer)
   if ('problems' in reading) throw invalidJobState(reading.problems)

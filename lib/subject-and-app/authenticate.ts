@@ -108,7 +108,7 @@ function readCredentials (rawHeaders: readonly string[], options: CheckedAuthent
   const authorization = onlyHeader(rawHeaders, 'authorization')
   if (authorization instanceof Refusal) return authorization
   const tokens = splitAuthorization(authorization)
-  if (tokens === undefined) return new Refusal('Authorization header has not the form of SubjectAndApp')
+  if (tokens === undefined) return new Refusal('authorization header has not the form of SubjectAndApp')
   if (tokens.subjectToken === '' && options.subjectToken === 'required') {
     return new Refusal('token is empty', { token: 'subject', option: 'subjectToken' })
   }

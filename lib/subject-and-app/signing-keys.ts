@@ -154,7 +154,7 @@ export class SigningKeys {
   async #fetch (): Promise<void> {
     try {
       await this.#remote.reload()
-      const published = await importKeys(this.#remote.jwks()?.keys ?? [], this.#published)
+      const published = await importKeys(this.#remote.jwks()?.keys, this.#published)
       if (published.size === 0) throw new Error('The JWK set holds no key that signs RS256')
       const removed = [...this.#published].some((key) => !published.has(key))
       this.#published = published
@@ -182,7 +182,7 @@ export class SigningKeys {
 }
 
 /** Those of a JWK set that sign RS256, by jose's judgement; a key that was known keeps its object. */
-async function importKeys (jwks: readonly JWK[], known: ReadonlySet<SigningKey>): Promise<Set<SigningKey>> {
+async function importKeys (jwks: readonly JWK[] = [], known: ReadonlySet<SigningKey>): Promise<Set<SigningKey>> {
   const keys = await Promise.all(jwks.map((jwk) => importKey(jwk).catch(() => undefined)))
   const knownByIdentity = new Map([...known].map((key) => [key.identity, key]))
   return new Set(keys.filter((key) => key !== undefined).map((key) => knownByIdentity.get(key.identity) ?? key))

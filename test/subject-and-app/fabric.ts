@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { SignJWT, exportJWK, generateKeyPair } from 'jose'
 import type { JWK, JWTPayload } from 'jose'
 
-import type { InternalAuthenticationOptions } from '../../lib/subject-and-app/options.js'
+import type { AuthenticationOptions, InternalAuthenticationOptions } from '../../lib/subject-and-app/options.js'
 import { subjectAndApp } from '../../lib/subject-and-app/plugin.js'
 import { clock, jwksFetch } from '../../lib/subject-and-app/signing-keys.js'
 
@@ -51,7 +51,7 @@ export function subjectClaims (ver: Version, changes: Claims = {}): Claims {
 }
 
 export interface Key {
-  readonly jwk: JWK
+  readonly jwk: JWK & { issuer?: unknown }
   sign (claims: Claims, header?: Record<string, unknown>): Promise<string>
 }
 
@@ -75,6 +75,12 @@ export function headers (appToken: string, subjectToken?: string): Record<string
 
 export const options = { publisherTenantId, audience, clientId }
 
+/** Options with keys from memory; options of tests alone, so they are not in the type that the public sees. */
+export function optionsWith (keys: () => Promise<Response> | Response, changes: Partial<InternalAuthenticationOptions> = {}): AuthenticationOptions {
+  const internal: InternalAuthenticationOptions = { ...options, [jwksFetch]: async () => keys(), ...changes }
+  return internal
+}
+
 export interface TestServer {
   readonly app: FastifyInstance
   /** What was logged, at any level. */
@@ -91,7 +97,7 @@ export function serve (
   const log: TestServer['log'] = []
   let passed = 0
   const app = Fastify({ logger: { level: 'trace', stream: { write: (line) => { log.push(JSON.parse(line)) } } } })
-  app.register(subjectAndApp, { ...options, [jwksFetch]: async () => keys(), [clock]: now, ...changes })
+  app.register(subjectAndApp, optionsWith(keys, { [clock]: now, ...changes }))
   app.register(async (app) => {
     app.get('/caller', { onRequest: app.authenticateSubjectAndApp }, async ({ fabricCaller }) => {
       passed++

@@ -1,0 +1,452 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
+import { FlowProducer, Queue, UnrecoverableError, Worker, type Job, type JobsOptions, type Processor } from 'bullmq'
+import { Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+
+import { bullmqJobState, cancelJob, fabricProcessor, isCancelled, stampJob } from '../../lib/engines/bullmq.js'
+import { WorkloadError, type JobInstance } from '../../lib/index.js'
+import { CALLER, ENGINE_DOWN, Fabric, NOT_THERE, someJob, state, type Answer } from './polling.js'
+import { Proxy, REDIS_URL, skipWithout } from './services.js'
+
+const skip = await skipWithout('Redis', REDIS_URL)
+const TOKEN = 'worker'
+const HOUR = 3_600_000
+
+/** BullMQ under a prefix of its own, which goes with the test: a queue for each job type, by that name. */
+class Engine {
+  readonly #options: { connection: { url: string }, prefix: string }
+  readonly #queues = new Map<string, Queue>()
+  readonly #closers: Array<() => Promise<void>> = []
+
+  constructor (t: Test, url = REDIS_URL) {
+    // A lost connection is tried again at once, and not after BullMQ's second.
+    const connection = { url, retryStrategy: () => 10 }
+    this.#options = { connection, prefix: `test-${randomUUID()}` }
+    t.teardown(() => this.#clear())
+  }
+
+  queue (jobType: string): Queue {
+    const queue = this.#queues.get(jobType) ?? new Queue(jobType, this.#options).on('error', () => {})
+    this.#queues.set(jobType, queue)
+    return queue
+  }
+
+  worker (jobType: string, processor: Processor | null): Worker {
+    const worker = new Worker(jobType, processor, { ...this.#options, autorun: false, skipStalledCheck: true, maxStalledCount: 1 })
+    this.#closers.push(() => worker.close(true))
+    return worker.on('error', () => {})
+  }
+
+  flow (): FlowProducer {
+    const flow = new FlowProducer(this.#options)
+    this.#closers.push(() => flow.close())
+    return flow
+  }
+
+  /** Adds a job as the host does when Fabric asks it to start one. */
+  async add (job: JobInstance, options: JobsOptions = {}): Promise<JobInstance> {
+    const { id, data } = stampJob(job, CALLER, {})
+    await this.queue(job.jobType).add(job.jobType, data, { ...options, jobId: id })
+    return job
+  }
+
+  /** A worker takes the next job, and holds it. */
+  async take (jobType: string): Promise<Job> {
+    const job = await this.worker(jobType, null).getNextJob(TOKEN, { block: false })
+    if (job === undefined) throw new Error(`no job in ${jobType}`)
+    return job
+  }
+
+  /** The worker that holds the jobs of a type dies, and BullMQ comes to know. */
+  async loseWorker ({ jobType, jobInstanceId }: JobInstance): Promise<void> {
+    const queue = this.queue(jobType)
+    const client = await queue.getBackend().client
+    const backend = this.worker(jobType, null).getBackend()
+    await client.del(queue.toKey(`${jobInstanceId}:lock`))
+    const check = async () => {
+      await client.del(queue.toKey('stalled-check'))
+      await backend.moveStalledJobsToWait()
+    }
+    // The first look marks a job, the second finds it still there.
+    await check()
+    await check()
+  }
+
+  async #clear (): Promise<void> {
+    await Promise.all(this.#closers.map((close) => close()))
+    for (const queue of this.#queues.values()) {
+      await queue.obliterate({ force: true })
+      await queue.close()
+    }
+  }
+}
+
+/** What BullMQ itself says of a job, and what Fabric is told; its times by the names of the fields that they come from. */
+interface Told extends Answer {
+  bullmq: string
+}
+
+class Story {
+  readonly engine: Engine
+  readonly told: Record<string, Told> = {}
+  readonly #fabric: Fabric
+
+  constructor (t: Test) {
+    this.engine = new Engine(t)
+    this.#fabric = new Fabric(bullmqJobState(({ jobType }) => this.engine.queue(jobType)))
+  }
+
+  async tell (what: string, job: JobInstance): Promise<void> {
+    const queue = this.engine.queue(job.jobType)
+    const stored: Job | undefined = await queue.getJob(job.jobInstanceId)
+    const { statusCode, body } = await this.#fabric.poll(job)
+    this.told[what] = {
+      bullmq: await queue.getJobState(job.jobInstanceId),
+      statusCode,
+      body: { ...Object(body), ...named(body, 'startTimeUtc', stored, 'processedOn'), ...named(body, 'endTimeUtc', stored, 'finishedOn') }
+    }
+  }
+}
+
+function named (body: unknown, property: string, job: Job | undefined, field: 'processedOn' | 'finishedOn'): object {
+  const told: unknown = Object(body)[property]
+  return told !== undefined && told === new Date(job?.[field] ?? NaN).toJSON() ? { [property]: field } : {}
+}
+
+const NOT_STARTED = state({ status: 'NotStarted' })
+const IN_PROGRESS = state({ status: 'InProgress', startTimeUtc: 'processedOn' })
+const COMPLETED = state({ status: 'Completed', startTimeUtc: 'processedOn', endTimeUtc: 'finishedOn' })
+const failed = (errorDetails: object) =>
+  state({ status: 'Failed', startTimeUtc: 'processedOn', endTimeUtc: 'finishedOn', errorDetails })
+const jobFailed = (message: string) => failed({ errorCode: 'JobFailed', message, source: 'System' })
+
+t.test('Fabric is told each state of a BullMQ job as the table says', { skip }, async (t) => {
+  const story = new Story(t)
+  const { engine } = story
+  const ofType = (jobType: string) => someJob({ jobType })
+
+  await story.tell('never added', ofType('plain'))
+  const plain = await engine.add(ofType('plain'))
+  await story.tell('waiting', plain)
+  const active = await engine.take('plain')
+  await story.tell('active', plain)
+  await active.moveToCompleted(undefined, TOKEN, false)
+  await story.tell('completed', plain)
+  await active.remove()
+  await story.tell('removed', plain)
+
+  await story.tell('prioritized', await engine.add(ofType('prioritized'), { priority: 5 }))
+  await story.tell('delayed', await engine.add(ofType('delayed'), { delay: HOUR }))
+  await engine.queue('paused').pause()
+  await story.tell('waiting in a paused queue', await engine.add(ofType('paused')))
+
+  const parent = ofType('parent')
+  const { id, data } = stampJob(parent, CALLER, {})
+  await engine.flow().add({
+    name: 'parent', queueName: 'parent', data, opts: { jobId: id }, children: [{ name: 'child', queueName: 'child' }]
+  })
+  engine.queue('child')
+  await story.tell('waiting-children', parent)
+
+  const makesChildren = await engine.add(ofType('makesChildren'))
+  const making = await engine.take('makesChildren')
+  await engine.queue('child').add('child', {}, { parent: { id: makesChildren.jobInstanceId, queue: making.queueQualifiedName } })
+  await making.moveToWaitingChildren(TOKEN)
+  await story.tell('waiting-children, started before', makesChildren)
+
+  const again = await engine.add(ofType('again'), { attempts: 2 })
+  await (await engine.take('again')).moveToFailed(new Error('once'), TOKEN)
+  await story.tell('waiting, started before', again)
+  const second = await engine.take('again')
+  await story.tell('active again', again)
+  await second.moveToCompleted(undefined, TOKEN, false)
+  await story.tell('completed at the second attempt, with nothing to return', again)
+
+  const later = await engine.add(ofType('later'), { attempts: 2, backoff: { type: 'fixed', delay: HOUR } })
+  await (await engine.take('later')).moveToFailed(new Error('once'), TOKEN)
+  await story.tell('delayed, started before', later)
+
+  const first = await engine.add(ofType('first'), { attempts: 2, priority: 1 })
+  await (await engine.take('first')).moveToFailed(new Error('once'), TOKEN)
+  await story.tell('prioritized, started before', first)
+
+  const fails = await engine.add(ofType('fails'), { attempts: 2 })
+  await (await engine.take('fails')).moveToFailed(new Error('once'), TOKEN)
+  const last = await engine.take('fails')
+  await last.moveToFailed(new Error('twice'), TOKEN)
+  await story.tell('failed', fails)
+  await last.retry()
+  await story.tell('retried by hand', fails)
+
+  const unrecoverable = await engine.add(ofType('unrecoverable'), { attempts: 2 })
+  await (await engine.take('unrecoverable')).moveToFailed(new UnrecoverableError('never'), TOKEN)
+  await story.tell('unrecoverable', unrecoverable)
+
+  const stalls = await engine.add(ofType('stalls'))
+  await engine.take('stalls')
+  await engine.loseWorker(stalls)
+  await story.tell('stalled', stalls)
+  await engine.take('stalls')
+  await engine.loseWorker(stalls)
+  await story.tell('stalled too often', stalls)
+  await run(engine, stalls, async () => {})
+  await story.tell('stalled too often, and given up', stalls)
+
+  const gone = await engine.add(ofType('gone'), { removeOnComplete: true })
+  await (await engine.take('gone')).moveToCompleted('', TOKEN, false)
+  await story.tell('removed on completion', gone)
+
+  const orphan = await engine.add(ofType('orphan'))
+  const client = await engine.queue('orphan').getBackend().client
+  await client.del(engine.queue('orphan').toKey('wait'))
+  await story.tell('in no list', orphan)
+
+  for (const [what, thrown] of Object.entries(THROWN)) {
+    const job = await engine.add(ofType('throws'))
+    await run(engine, job, async () => { throw thrown })
+    await story.tell(`threw ${what}`, job)
+  }
+
+  t.strictSame(story.told, TOLD)
+})
+
+/** A worker runs the one job that waits, and what becomes of it is stored. */
+async function run (engine: Engine, { jobType }: JobInstance, processor: Processor): Promise<void> {
+  const worker = engine.worker(jobType, fabricProcessor(engine.queue(jobType), processor))
+  await Promise.all([worker.run(), closeAfterOne(worker)])
+}
+
+async function closeAfterOne (worker: Worker): Promise<void> {
+  await Promise.race([once(worker, 'completed'), once(worker, 'failed')])
+  await worker.close()
+}
+
+const THROWN = {
+  'a WorkloadError': new WorkloadError({
+    statusCode: 422,
+    errorCode: 'SeriesTooShort',
+    message: 'The series "sales" has 3 points; a forecast needs 12.',
+    messageParameters: ['sales', '3', '12'],
+    source: 'User',
+    isPermanent: true,
+    moreDetails: [{ errorCode: 'Points', message: '3 < 12', additionalParameters: [{ name: 'points', value: '3' }] }],
+    cause: new Error('SELECT … FROM sales')
+  }),
+  'an Error': new Error('The disk is full.'),
+  'an Error without a message': new Error(''),
+  'an Error with JSON for a message': new Error('{"code":507}')
+}
+
+const WORKER_LOST = {
+  errorCode: 'JobWorkerLost',
+  message: 'The job was lost: the worker that ran it stopped.',
+  source: 'System',
+  isPermanent: false
+}
+
+const TOLD: Record<string, Told> = {
+  'never added': { bullmq: 'unknown', ...NOT_THERE },
+  waiting: { bullmq: 'waiting', ...NOT_STARTED },
+  active: { bullmq: 'active', ...IN_PROGRESS },
+  completed: { bullmq: 'completed', ...COMPLETED },
+  removed: { bullmq: 'unknown', ...NOT_THERE },
+  prioritized: { bullmq: 'prioritized', ...NOT_STARTED },
+  delayed: { bullmq: 'delayed', ...NOT_STARTED },
+  'waiting in a paused queue': { bullmq: 'waiting', ...NOT_STARTED },
+  'waiting-children': { bullmq: 'waiting-children', ...NOT_STARTED },
+  'waiting-children, started before': { bullmq: 'waiting-children', ...IN_PROGRESS },
+  'waiting, started before': { bullmq: 'waiting', ...IN_PROGRESS },
+  'active again': { bullmq: 'active', ...IN_PROGRESS },
+  'completed at the second attempt, with nothing to return': { bullmq: 'completed', ...COMPLETED },
+  'delayed, started before': { bullmq: 'delayed', ...IN_PROGRESS },
+  'prioritized, started before': { bullmq: 'prioritized', ...IN_PROGRESS },
+  failed: { bullmq: 'failed', ...jobFailed('twice') },
+  'retried by hand': { bullmq: 'waiting', ...NOT_STARTED },
+  unrecoverable: { bullmq: 'failed', ...jobFailed('never') },
+  stalled: { bullmq: 'waiting', ...IN_PROGRESS },
+  'stalled too often': { bullmq: 'waiting', ...IN_PROGRESS },
+  'stalled too often, and given up': { bullmq: 'failed', ...failed(WORKER_LOST) },
+  'removed on completion': { bullmq: 'unknown', ...NOT_THERE },
+  'in no list': { bullmq: 'unknown', ...NOT_STARTED },
+  'threw a WorkloadError': {
+    bullmq: 'failed',
+    ...failed({
+      errorCode: 'SeriesTooShort',
+      message: 'The series "sales" has 3 points; a forecast needs 12.',
+      messageParameters: ['sales', '3', '12'],
+      source: 'User',
+      isPermanent: true,
+      moreDetails: [{ errorCode: 'Points', message: '3 < 12', additionalParameters: [{ name: 'points', value: '3' }] }]
+    })
+  },
+  'threw an Error': { bullmq: 'failed', ...jobFailed('The disk is full.') },
+  'threw an Error without a message': { bullmq: 'failed', ...jobFailed('The job failed without a message.') },
+  'threw an Error with JSON for a message': { bullmq: 'failed', ...jobFailed('{"code":507}') }
+}
+
+t.test('the table of states holds every state that the installed BullMQ knows', async (t) => {
+  const bullmq = createRequire(import.meta.url).resolve('bullmq').replace(/dist.*$/, 'dist/esm/')
+  const lua = readFileSync(`${bullmq}commands/getStateV2-8.lua`, 'utf8')
+  const types = readFileSync(`${bullmq}types/job-type.d.ts`, 'utf8') + readFileSync(`${bullmq}types/finished-status.d.ts`, 'utf8')
+  const states = new Set([
+    ...Array.from(lua.matchAll(/return "([\w-]+)"/g), ([, name]) => String(name)),
+    ...Array.from(types.matchAll(/type (?:JobState|FinishedStatus) = ([^;]+);/g), ([, union]) => String(union).match(/(?<=')[\w-]+(?=')/g) ?? []).flat()
+  ])
+  t.equal(states.size, 8, [...states].join())
+
+  const source = readFileSync(new URL('../../lib/engines/bullmq.ts', import.meta.url), 'utf8')
+  const table = source.split('\n').filter((line) => line.startsWith(' * | ')).map((line) => line.split(' | ')[1]).join()
+  for (const each of states) t.match(table, `\`${each}\``, each)
+})
+
+t.test('a cancelled job is Cancelled from then on, whatever becomes of it', { skip }, async (t) => {
+  const engine = new Engine(t)
+  const queue = engine.queue('calculateForecast')
+  const fabric = new Fabric(bullmqJobState(queue))
+  const startTimeUtc = async (job: JobInstance) => new Date(Number((await queue.getJob(job.jobInstanceId))?.processedOn)).toJSON()
+
+  const waiting = await engine.add(someJob())
+  t.equal(await cancelJob(queue, waiting.jobInstanceId), true)
+  t.match(await fabric.poll(waiting), state({ status: 'Cancelled', startTimeUtc: undefined, endTimeUtc: /Z$/ }), 'before it started')
+  t.equal(await cancelJob(queue, waiting.jobInstanceId), false, 'once is enough')
+
+  const ran: unknown[] = []
+  await run(engine, waiting, async (job) => { ran.push(job.id) })
+  t.strictSame(ran, [], 'it is not run')
+  t.equal(await queue.getJobState(waiting.jobInstanceId), 'failed', 'nor tried again')
+  t.match(await fabric.poll(waiting), state({ status: 'Cancelled' }))
+
+  const active = await engine.add(someJob())
+  const held = await engine.take('calculateForecast')
+  t.equal(await isCancelled(queue, active.jobInstanceId), false)
+  await cancelJob(queue, active.jobInstanceId)
+  t.equal(await isCancelled(queue, active.jobInstanceId), true)
+  const told = await fabric.poll(active)
+  t.match(told, state({ status: 'Cancelled', startTimeUtc: await startTimeUtc(active), endTimeUtc: /Z$/ }), 'while it runs')
+  await held.moveToCompleted(undefined, TOKEN, false)
+  t.strictSame(await fabric.poll(active), told, 'and stays so')
+
+  const finished = await engine.add(someJob())
+  await (await engine.take('calculateForecast')).moveToCompleted(undefined, TOKEN, false)
+  t.equal(await cancelJob(queue, finished.jobInstanceId), false)
+  t.match(await fabric.poll(finished), state({ status: 'Completed' }), 'too late')
+
+  const absent = someJob()
+  t.equal(await cancelJob(queue, absent.jobInstanceId), false)
+  t.strictSame(await fabric.poll(absent), NOT_THERE, 'not there, and not made by it')
+})
+
+t.test('a job is there only for its own tenant, workspace, item type, item and job type', { skip }, async (t) => {
+  const engine = new Engine(t)
+  const queue = engine.queue('forecasts')
+  const fabric = new Fabric(bullmqJobState(queue))
+  const job = someJob()
+  const add = (name: string, data: unknown, jobId: string) => queue.add(name, data, { jobId })
+  await add('a', stampJob(job, CALLER, {}).data, job.jobInstanceId)
+  t.strictSame(await fabric.poll(job), NOT_STARTED, 'its own')
+
+  const strangers: Partial<JobInstance>[] = [
+    { workspaceId: randomUUID() },
+    { itemType: 'Contoso.FinanceAnalytics.Report' },
+    { itemType: 'contoso.financeanalytics.forecast' },
+    { itemType: 'Contoso\0' },
+    { itemId: randomUUID() },
+    { jobType: 'CalculateForecast' }
+  ]
+  const unknown = await fabric.response(someJob())
+  for (const change of strangers) {
+    const response = await fabric.response({ ...job, ...change })
+    t.equal(response.statusCode, 404, JSON.stringify(change))
+    t.equal(response.body, unknown.body, 'the same body as for an unknown id')
+  }
+  t.strictSame(await fabric.poll(job, randomUUID()), NOT_THERE, 'another tenant')
+
+  for (const [what, data] of Object.entries({ 'no stamp': {}, 'a stamp that is none': { fabricJob: 1 }, 'no data': null })) {
+    const bare = someJob()
+    await add(what, data, bare.jobInstanceId)
+    t.strictSame(await fabric.poll(bare), NOT_THERE, what)
+  }
+})
+
+t.test('a job that no queue is for is not there', async (t) => {
+  const fabric = new Fabric(bullmqJobState(() => undefined))
+  t.strictSame(await fabric.poll(someJob()), NOT_THERE)
+})
+
+t.test('the same job instance added twice is one job', { skip }, async (t) => {
+  const engine = new Engine(t)
+  const job = await engine.add(someJob())
+  await engine.add({ ...job, jobInstanceId: job.jobInstanceId.toUpperCase() })
+  t.equal(await engine.queue(job.jobType).getWaitingCount(), 1)
+})
+
+t.test('a poll is one command, on the key of the job', { skip }, async (t) => {
+  const engine = new Engine(t)
+  const queue = engine.queue('calculateForecast')
+  const fabric = new Fabric(bullmqJobState(queue))
+  const job = await engine.add(someJob())
+
+  const redis = new Redis(REDIS_URL)
+  const monitor = await redis.monitor()
+  const commands: string[][] = []
+  const isOver = new Promise<void>((resolve) => monitor.on('monitor', (_time, command: string[]) => {
+    if (command[1] === job.jobInstanceId) resolve()
+    else if (command.some((part) => part.includes(queue.qualifiedName))) commands.push(command)
+  }))
+  await fabric.poll(job)
+  await redis.ping(job.jobInstanceId)
+  await isOver
+  monitor.disconnect()
+  await redis.quit()
+
+  t.equal(commands.length, 1)
+  t.strictSame(commands[0]?.slice(0, 2), ['hmget', queue.toKey(job.jobInstanceId)])
+})
+
+t.test('while Redis is away the answer is 503, and the state again as soon as it is back', { skip }, async (t) => {
+  const proxy = new Proxy(REDIS_URL)
+  await proxy.start()
+  t.teardown(() => proxy.stop())
+  const engine = new Engine(t, proxy.url)
+  const queue = engine.queue('calculateForecast')
+  const fabric = new Fabric(bullmqJobState(queue, { timeout: 100 }))
+  const job = await engine.add(someJob())
+  t.strictSame(await fabric.poll(job), NOT_STARTED, 'before')
+  const client = await queue.getBackend().client
+
+  const lost = heard(client, 'reconnecting')
+  await proxy.stop()
+  await lost
+  t.strictSame(await fabric.poll(job), ENGINE_DOWN, 'the connection is refused')
+  t.strictSame(await fabric.poll(someJob()), ENGINE_DOWN, 'which says nothing about whether there is such a job')
+  const back = heard(client, 'ready')
+  await proxy.start()
+  await back
+  t.strictSame(await fabric.poll(job), NOT_STARTED, 'back')
+
+  proxy.silence()
+  t.strictSame(await fabric.poll(job), ENGINE_DOWN, 'the connection is dumb')
+  const backAgain = heard(client, 'ready')
+  await proxy.stop()
+  await proxy.start()
+  await backAgain
+  t.strictSame(await fabric.poll(job), NOT_STARTED, 'back again')
+})
+
+function heard (client: { once (event: string, listener: () => void): unknown }, event: string): Promise<void> {
+  return new Promise((resolve) => client.once(event, resolve))
+}
+
+t.test('as long as there has been no connection at all the answer is 503', async (t) => {
+  const proxy = new Proxy(REDIS_URL)
+  await proxy.start()
+  await proxy.stop()
+  const queue = new Queue('calculateForecast', { connection: { url: proxy.url } })
+  queue.on('error', () => {})
+  t.teardown(() => queue.close())
+  t.strictSame(await new Fabric(bullmqJobState(queue, { timeout: 50 })).poll(someJob()), ENGINE_DOWN)
+})

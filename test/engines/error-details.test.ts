@@ -1,0 +1,65 @@
+import fc from 'fast-check'
+import t from 'tap'
+
+import { errorDetailsAsText, toErrorDetails } from '../../lib/engines/error-details.js'
+import { WorkloadError } from '../../lib/index.js'
+
+const SPOKEN = {
+  errorCode: 'SeriesTooShort',
+  message: 'The series "sales" has 3 points; a forecast needs 12.',
+  messageParameters: ['sales', '3', '12'],
+  source: 'User',
+  isPermanent: true,
+  moreDetails: [{ errorCode: 'Points', message: '3 < 12', additionalParameters: [{ name: 'points', value: '3' }] }]
+} as const
+const error = () => new WorkloadError({
+  ...SPOKEN,
+  messageParameters: [...SPOKEN.messageParameters],
+  moreDetails: [{ errorCode: 'Points', message: '3 < 12', additionalParameters: [{ name: 'points', value: '3' }] }],
+  statusCode: 422,
+  cause: new Error('SELECT')
+})
+
+t.test('a WorkloadError keeps its words, whatever form the engine keeps it in', async (t) => {
+  t.strictSame(toErrorDetails(error()), SPOKEN, 'itself')
+  t.strictSame(toErrorDetails({ ...error(), name: 'WorkloadError', message: SPOKEN.message, stack: 'WorkloadError: …' }), SPOKEN, 'its copy')
+  t.strictSame(toErrorDetails(errorDetailsAsText(error())), SPOKEN, 'its text')
+  t.strictSame(toErrorDetails({ ...SPOKEN, source: 'Nobody' }), { errorCode: 'JobFailed', message: SPOKEN.message, source: 'System' },
+    'what breaks the contract is no such copy')
+})
+
+t.test('anything else gets a code and its message', async (t) => {
+  const failures: Array<[unknown, string]> = [
+    [new TypeError('The disk is full.'), 'The disk is full.'],
+    [{ message: 'The disk is full.', stack: 'Error: The disk is full.\n    at write (/srv/a.js:1:1)' }, 'The disk is full.'],
+    ['The disk is full.', 'The disk is full.'],
+    ['The disk\r\n\tis \u001b[1mfull.\0', 'The disk is [1mfull.'],
+    ['{"code":507}', '{"code":507}'],
+    ['{"code"', '{"code"'],
+    ['The train leaves\n  at noon', 'The train leaves at noon'],
+    ...[undefined, null, 7, '', ' \n', {}, { message: 7 }, [], new Error('')].map((failure): [unknown, string] =>
+      [failure, 'The job failed without a message.'])
+  ]
+  for (const [failure, message] of failures) {
+    t.strictSame(toErrorDetails(failure), { errorCode: 'JobFailed', message, source: 'System' }, JSON.stringify(failure))
+  }
+})
+
+t.test('nobody is shown a stack', async (t) => {
+  const thrown = [new Error('The disk is full.'), new Error('outer', { cause: new Error('inner') }), new RangeError('two\nlines')]
+  for (const { message, stack } of thrown) {
+    t.equal(toErrorDetails(stack).message, `${stack?.split(':')[0]}: ${message.replace('\n', ' ')}`)
+  }
+  t.equal(toErrorDetails('Error: native\n    at Array.map (<anonymous>)\n    at native').message, 'Error: native')
+  t.equal(toErrorDetails('Error: lost\n\tat C:\\srv\\a.js:1:1').message, 'Error: lost')
+})
+
+t.test('a message is one line of at most 1,000 characters, none of them half', async (t) => {
+  const line = /^[^\p{Cc}\p{Surrogate}]{1,1000}$/u
+  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 3_000, size: 'max' }), (text) => line.test(toErrorDetails(text).message)))
+  t.equal(toErrorDetails('x'.repeat(1_000)).message.length, 1_000)
+  t.equal(toErrorDetails('x'.repeat(1_001)).message, `${'x'.repeat(999)}…`)
+  t.equal(toErrorDetails(`${'x'.repeat(998)}😀😀`).message, `${'x'.repeat(998)}…`)
+  const frames = Array.from({ length: 1_000 }, (_, i) => `    at secret${i} (/srv/secret.js:${i}:1)`).join('\n')
+  t.equal(toErrorDetails(`${'x'.repeat(9_950)}\n${frames}`).message, `${'x'.repeat(999)}…`)
+})

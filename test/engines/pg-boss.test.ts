@@ -1,0 +1,388 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+
+import { PGlite } from '@electric-sql/pglite'
+import Fastify from 'fastify'
+import { fromPglite, PgBoss, states, TestClock, type ConstructorOptions } from 'pg-boss'
+import t, { type Test } from 'tap'
+
+import { pgBossJobState, stampJob, type PgBossReader } from '../../lib/engines/pg-boss.js'
+import { fabricJobState, WorkloadError, type JobInstance } from '../../lib/index.js'
+import { CALLER, ENGINE_DOWN, Fabric, NOT_THERE, someJob, state, type Answer } from './polling.js'
+import { DATABASE_URL, Proxy, skipWithout } from './services.js'
+
+const QUIET = { supervise: false, schedule: false, registerInstance: false, monitorIntervalSeconds: 1 }
+const skip = await skipWithout('PostgreSQL', DATABASE_URL)
+
+/** A boss in a schema of its own, which goes with the test. */
+async function startBoss (t: Test, options: ConstructorOptions): Promise<PgBoss> {
+  const schema = `jobs_${randomUUID().replaceAll('-', '')}`
+  const boss = await new PgBoss({ ...QUIET, schema, ...options }).on('error', () => {}).start()
+  t.teardown(async () => {
+    await boss.stop({ graceful: false })
+    if (options.db !== undefined) return
+    const last = await new PgBoss({ ...QUIET, schema, connectionString: DATABASE_URL }).on('error', () => {}).start()
+    await last.getDb().executeSql(`DROP SCHEMA ${schema} CASCADE`)
+    await last.stop({ graceful: false })
+  })
+  return boss
+}
+
+/** Sends a job as the host does when Fabric asks it to start one. */
+async function send (boss: PgBoss, job: JobInstance, options = {}): Promise<JobInstance> {
+  const { id, data } = stampJob(job, CALLER, { seconds: 1 })
+  await boss.send(job.jobType, data, { id, ...options })
+  return job
+}
+
+const START = '2030-01-01T00:00:00.000Z'
+const MINUTE = 60_000
+/** The time so many minutes after the start. */
+const at = (minutes: number) => new Date(Date.parse(START) + minutes * MINUTE).toISOString()
+
+/** Takes jobs through all that can happen to them in pg-boss, and writes down what Fabric is told at each step. */
+async function story (t: Test, options: ConstructorOptions): Promise<Record<string, Answer>> {
+  const clock = new TestClock(START)
+  const boss = await startBoss(t, { ...options, clock, __test__enableSpies: true })
+  const fabric = new Fabric(pgBossJobState(boss))
+  const told: Record<string, Answer> = {}
+  const tell = async (what: string, job: JobInstance) => { told[what] = await fabric.poll(job) }
+  const take = (job: JobInstance) => boss.fetch(job.jobType, { ignoreStartAfter: true })
+  const pass = (minutes: number) => clock.setTime(clock.now() + minutes * MINUTE)
+  const ofType = (jobType: string) => someJob({ jobType })
+
+  await tell('no such queue', someJob())
+  await boss.createQueue('calculateForecast', { retryLimit: 1 })
+  await tell('never sent', someJob())
+
+  const plain = await send(boss, someJob())
+  await tell('created', plain)
+  await pass(1)
+  await take(plain)
+  await tell('active', plain)
+  await pass(1)
+  await boss.complete(plain.jobType, plain.jobInstanceId, { points: 12 })
+  await tell('completed', plain)
+
+  await boss.createQueue('putOff')
+  await tell('deferred', await send(boss, ofType('putOff'), { startAfter: 3600 }))
+
+  await boss.createQueue('inAFlow')
+  const [parent, child] = [ofType('inAFlow'), ofType('inAFlow')]
+  const inFlow = (job: JobInstance) => ({ name: job.jobType, data: stampJob(job, CALLER, {}).data, options: { id: job.jobInstanceId } })
+  await boss.flow([{ ref: 'parent', ...inFlow(parent) }, { ref: 'child', ...inFlow(child), dependsOn: ['parent'] }])
+  await tell('blocked', child)
+
+  await boss.createQueue('triedAgain', { retryLimit: 1, retryDelay: 60 })
+  const retried = await send(boss, ofType('triedAgain'))
+  await take(retried)
+  await pass(1)
+  await boss.fail(retried.jobType, retried.jobInstanceId, new Error('once'))
+  await tell('retry', retried)
+  await pass(2)
+  await take(retried)
+  await tell('active again', retried)
+  await boss.fail(retried.jobType, retried.jobInstanceId, new Error('twice'))
+  await tell('failed', retried)
+  await boss.retry(retried.jobType, retried.jobInstanceId)
+  await tell('retried by hand', retried)
+
+  await boss.createQueue('byHand', { retryLimit: 1 })
+  const failedByHand = await send(boss, ofType('byHand'))
+  await boss.fail(failedByHand.jobType, failedByHand.jobInstanceId)
+  await tell('retry, never started', failedByHand)
+  const completedByHand = await send(boss, ofType('byHand'))
+  await boss.complete(completedByHand.jobType, completedByHand.jobInstanceId, null, { includeQueued: true })
+  await tell('completed before it started', completedByHand)
+
+  await boss.createQueue('cancelled')
+  const cancelled = await send(boss, ofType('cancelled'))
+  await boss.cancel(cancelled.jobType, cancelled.jobInstanceId)
+  await tell('cancelled before it started', cancelled)
+  await boss.resume(cancelled.jobType, cancelled.jobInstanceId)
+  await tell('resumed before it started', cancelled)
+  await take(cancelled)
+  await pass(1)
+  await boss.cancel(cancelled.jobType, cancelled.jobInstanceId)
+  await tell('cancelled', cancelled)
+  await boss.resume(cancelled.jobType, cancelled.jobInstanceId)
+  await tell('resumed', cancelled)
+
+  await boss.createQueue('tooLong', { expireInSeconds: 60, retryLimit: 1 })
+  const expired = await send(boss, ofType('tooLong'))
+  for (const what of ['expired, to be tried again', 'expired']) {
+    await take(expired)
+    await pass(2)
+    await boss.supervise('tooLong')
+    await tell(what, expired)
+  }
+
+  await boss.createQueue('dies', { heartbeatSeconds: 30, retryLimit: 0 })
+  const orphan = await send(boss, ofType('dies'))
+  await take(orphan)
+  await pass(1)
+  await tell('its worker died', orphan)
+  await boss.supervise('dies')
+  await tell('its worker died, and pg-boss knows', orphan)
+
+  await boss.createQueue('deadLetters')
+  await boss.createQueue('feedsDeadLetters', { deadLetter: 'deadLetters', retryLimit: 0 })
+  const dead = await send(boss, ofType('feedsDeadLetters'))
+  await take(dead)
+  await boss.fail(dead.jobType, dead.jobInstanceId, new Error('for ever'))
+  await tell('dead-lettered', dead)
+  const [copy] = await boss.fetch('deadLetters')
+  await tell('the copy among the dead letters', { ...dead, jobInstanceId: String(copy?.id) })
+  await tell('the copy, by its queue', { ...dead, jobType: 'deadLetters', jobInstanceId: String(copy?.id) })
+
+  await boss.createQueue('ownTable', { partition: true })
+  const partitioned = await send(boss, ofType('ownTable'))
+  await tell('created in a table of its own', partitioned)
+  await boss.deleteJob(partitioned.jobType, partitioned.jobInstanceId)
+  await tell('deleted', partitioned)
+
+  await boss.createQueue('throws', { retryLimit: 0 })
+  await boss.work('throws', async ([job]) => { throw THROWN[String(Reflect.get(job?.data ?? {}, 'what'))] })
+  for (const what of Object.keys(THROWN)) {
+    const job = ofType('throws')
+    const { id, data } = stampJob(job, CALLER, { what })
+    const hasFailed = boss.getSpy('throws').waitForJobWithId(id, 'failed')
+    await boss.send('throws', data, { id })
+    await pass(1)
+    await clock.tick(0)
+    await hasFailed
+    await tell(`threw ${what}`, job)
+  }
+  await boss.offWork('throws')
+
+  await pass(8 * 24 * 60)
+  await boss.supervise(plain.jobType)
+  await tell('removed by retention', plain)
+  return told
+}
+
+const THROWN: Record<string, unknown> = {
+  'a WorkloadError': new WorkloadError({
+    statusCode: 422,
+    errorCode: 'SeriesTooShort',
+    message: 'The series "sales" has 3 points; a forecast needs 12.',
+    messageParameters: ['sales', '3', '12'],
+    source: 'User',
+    isPermanent: true,
+    moreDetails: [{ errorCode: 'Points', message: '3 < 12', additionalParameters: [{ name: 'points', value: '3' }] }],
+    cause: new Error('SELECT … FROM sales')
+  }),
+  'an Error': new Error('The disk is full.'),
+  'a text': 'The disk is full.',
+  nothing: undefined
+}
+
+const NOT_STARTED = state({ status: 'NotStarted' })
+const inProgress = (start: number) => state({ status: 'InProgress', startTimeUtc: at(start) })
+const failed = (start: number, end: number, errorDetails: object) =>
+  state({ status: 'Failed', startTimeUtc: at(start), endTimeUtc: at(end), errorDetails })
+const jobFailed = (message: string) => ({ errorCode: 'JobFailed', message, source: 'System' })
+
+const TOLD: Record<string, Answer> = {
+  'no such queue': NOT_THERE,
+  'never sent': NOT_THERE,
+  created: NOT_STARTED,
+  active: inProgress(1),
+  completed: state({ status: 'Completed', startTimeUtc: at(1), endTimeUtc: at(2) }),
+  deferred: NOT_STARTED,
+  blocked: NOT_STARTED,
+  retry: inProgress(2),
+  'active again': inProgress(5),
+  failed: failed(5, 5, jobFailed('twice')),
+  'retried by hand': inProgress(5),
+  'retry, never started': NOT_STARTED,
+  'completed before it started': state({ status: 'Completed', endTimeUtc: at(5) }),
+  'cancelled before it started': state({ status: 'Cancelled', endTimeUtc: at(5) }),
+  'resumed before it started': NOT_STARTED,
+  cancelled: state({ status: 'Cancelled', startTimeUtc: at(5), endTimeUtc: at(6) }),
+  resumed: inProgress(5),
+  'expired, to be tried again': inProgress(6),
+  expired: failed(8, 10, {
+    errorCode: 'JobTimedOut',
+    message: 'The job took longer than it is allowed to and was given up.',
+    source: 'System'
+  }),
+  'its worker died': inProgress(10),
+  'its worker died, and pg-boss knows': failed(10, 11, {
+    errorCode: 'JobWorkerLost',
+    message: 'The job was lost: the worker that ran it stopped.',
+    source: 'System',
+    isPermanent: false
+  }),
+  'dead-lettered': failed(11, 11, jobFailed('for ever')),
+  'the copy among the dead letters': NOT_THERE,
+  'the copy, by its queue': NOT_THERE,
+  'created in a table of its own': NOT_STARTED,
+  deleted: NOT_THERE,
+  'threw a WorkloadError': failed(12, 12, {
+    errorCode: 'SeriesTooShort',
+    message: 'The series "sales" has 3 points; a forecast needs 12.',
+    messageParameters: ['sales', '3', '12'],
+    source: 'User',
+    isPermanent: true,
+    moreDetails: [{ errorCode: 'Points', message: '3 < 12', additionalParameters: [{ name: 'points', value: '3' }] }]
+  }),
+  'threw an Error': failed(13, 13, jobFailed('The disk is full.')),
+  'threw a text': failed(14, 14, jobFailed('The disk is full.')),
+  'threw nothing': failed(15, 15, jobFailed('The job failed without a message.')),
+  'removed by retention': NOT_THERE
+}
+
+for (const [where, options, reason] of [
+  ['PostgreSQL', () => ({ connectionString: DATABASE_URL }), skip],
+  ['embedded PGlite', () => ({ db: fromPglite(new PGlite()), backend: 'pglite' as const }), false]
+] as const) {
+  t.test(`on ${where} Fabric is told each state of a pg-boss job as the table says`, { skip: reason }, async (t) => {
+    t.strictSame(await story(t, options()), TOLD)
+  })
+}
+
+t.test('the table of states holds every state that the installed pg-boss knows', async (t) => {
+  const source = readFileSync(new URL('../../lib/engines/pg-boss.ts', import.meta.url), 'utf8')
+  for (const each of Object.values(states)) t.match(source, `\n * | \`${each}\``, each)
+})
+
+t.test('a state that the table lacks is never told as another: 500', async (t) => {
+  const findJobs = async () => [{ state: 'suspended', startedOn: null, completedOn: null, output: null }]
+  // Stands in for a pg-boss of the future.
+  const fabric = new Fabric(pgBossJobState({ findJobs } as unknown as PgBossReader))
+  const { statusCode, body } = await fabric.poll(someJob())
+  t.equal(statusCode, 500)
+  t.match(body, { errorCode: 'InternalError', source: 'System' })
+})
+
+t.test('a job is there only for its own tenant, workspace, item type, item and job type', { skip }, async (t) => {
+  const boss = await startBoss(t, { connectionString: DATABASE_URL })
+  const fabric = new Fabric(pgBossJobState(boss, { queue: () => 'forecasts' }))
+  await boss.createQueue('forecasts')
+  const job = someJob()
+  const { id, data } = stampJob(job, CALLER, {})
+  await boss.send('forecasts', data, { id })
+  t.strictSame(await fabric.poll(job), NOT_STARTED, 'its own')
+
+  const strangers: Partial<JobInstance>[] = [
+    { workspaceId: randomUUID() },
+    { itemType: 'Contoso.FinanceAnalytics.Report' },
+    { itemType: 'contoso.financeanalytics.forecast' },
+    { itemType: 'Contoso\0' },
+    { itemId: randomUUID() },
+    { jobType: 'CalculateForecast' }
+  ]
+  const unknown = await fabric.response(someJob())
+  for (const change of strangers) {
+    const response = await fabric.response({ ...job, ...change })
+    t.equal(response.statusCode, 404, JSON.stringify(change))
+    t.equal(response.body, unknown.body, 'the same body as for an unknown id')
+  }
+  t.strictSame(await fabric.poll(job, randomUUID()), NOT_THERE, 'another tenant')
+
+  const bare = someJob()
+  await boss.send('forecasts', { seconds: 1 }, { id: bare.jobInstanceId })
+  t.strictSame(await fabric.poll(bare), NOT_THERE, 'without a stamp')
+
+  const anonymous = someJob()
+  await boss.send('forecasts', stampJob(anonymous, undefined, {}).data, { id: anonymous.jobInstanceId })
+  t.strictSame(await fabric.poll(anonymous), NOT_THERE, 'started by nobody that is known')
+})
+
+t.test('with authentication: false no tenant is asked for, but all the rest is', { skip }, async (t) => {
+  const boss = await startBoss(t, { connectionString: DATABASE_URL })
+  const app = Fastify()
+  await app.register(fabricJobState, { resolveJobState: pgBossJobState(boss), authentication: false })
+  const job = someJob()
+  await boss.createQueue(job.jobType)
+  await send(boss, job)
+  const path = (itemId: string) =>
+    `/workspaces/${job.workspaceId}/items/${job.itemType}/${itemId}/jobTypes/${job.jobType}/instances/${job.jobInstanceId}`
+  t.equal((await app.inject(path(job.itemId))).statusCode, 200)
+  t.equal((await app.inject(path(job.workspaceId))).statusCode, 404)
+})
+
+t.test('the same job instance sent twice is one job', { skip }, async (t) => {
+  const boss = await startBoss(t, { connectionString: DATABASE_URL })
+  const job = someJob()
+  await boss.createQueue(job.jobType)
+  await send(boss, job)
+  await send(boss, { ...job, jobInstanceId: job.jobInstanceId.toUpperCase() })
+  t.equal((await boss.fetch(job.jobType, { batchSize: 2 })).length, 1)
+})
+
+t.test('a job type that pg-boss takes for no queue name is not looked for', { skip }, async (t) => {
+  const boss = await startBoss(t, { connectionString: DATABASE_URL })
+  const fabric = new Fabric(pgBossJobState(boss))
+  for (const jobType of ['Contoso.Forecast.calculate', 'a_b-c/d', 'calculate forecast', 'prévision', 'a:b', 'a\0']) {
+    const isName = await boss.createQueue(jobType).then(() => true, () => false)
+    const job = someJob({ jobType })
+    if (isName) await send(boss, job)
+    t.strictSame(await fabric.poll(job), isName ? NOT_STARTED : NOT_THERE, JSON.stringify(jobType))
+  }
+})
+
+t.test('a poll is one query, a look-up in the primary key', { skip }, async (t) => {
+  const boss = await startBoss(t, { connectionString: DATABASE_URL })
+  const fabric = new Fabric(pgBossJobState(boss))
+  await boss.createQueue('calculateForecast')
+  await boss.createQueue('ownTable', { partition: true })
+  for (const jobType of ['calculateForecast', 'ownTable']) {
+    await boss.insert(jobType, Array.from({ length: 1_000 }, () => ({ data: stampJob(someJob({ jobType }), CALLER, {}).data })))
+    const job = await send(boss, someJob({ jobType }))
+    const queries = watch(boss)
+    t.strictSame(await fabric.poll(job), NOT_STARTED)
+    t.equal(queries.length, 1, 'one query')
+    const [{ text, values } = { text: '', values: [] }] = queries
+
+    const { rows: [row] } = await boss.getDb().executeSql(`EXPLAIN (FORMAT JSON) ${text}`, values)
+    const scans = nodes(row['QUERY PLAN'][0].Plan).filter((node) => node['Relation Name'] !== undefined)
+    t.equal(scans.length, 1, 'one table')
+    t.equal(scans[0]?.['Node Type'], 'Index Scan')
+    t.match(scans[0]?.['Index Name'], /_pkey$/)
+    t.match(scans[0]?.['Index Cond'], /name = .* AND \(id = /)
+  }
+})
+
+/** Writes down what is asked of the database from now on. */
+function watch (boss: PgBoss): Array<{ text: string, values: unknown[] | undefined }> {
+  const queries: Array<{ text: string, values: unknown[] | undefined }> = []
+  const db = boss.getDb()
+  const executeSql = db.executeSql.bind(db)
+  db.executeSql = (text, values) => {
+    queries.push({ text, values })
+    return executeSql(text, values)
+  }
+  return queries
+}
+
+interface PlanNode extends Record<string, unknown> { Plans?: PlanNode[] }
+const nodes = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodes)]
+
+t.test('while PostgreSQL is away the answer is 503, and the state again as soon as it is back', { skip }, async (t) => {
+  const proxy = new Proxy(DATABASE_URL)
+  await proxy.start()
+  const boss = await startBoss(t, { connectionString: proxy.url })
+  const fabric = new Fabric(pgBossJobState(boss, { timeout: 100 }))
+  await boss.createQueue('calculateForecast')
+  const job = await send(boss, someJob())
+  t.strictSame(await fabric.poll(job), NOT_STARTED, 'before')
+
+  await proxy.stop()
+  t.strictSame(await fabric.poll(job), ENGINE_DOWN, 'the connection is refused')
+  t.strictSame(await fabric.poll(someJob()), ENGINE_DOWN, 'which says nothing about whether there is such a job')
+  await proxy.start()
+  t.strictSame(await fabric.poll(job), NOT_STARTED, 'back')
+
+  proxy.silence()
+  t.strictSame(await fabric.poll(job), ENGINE_DOWN, 'the connection is dumb')
+  await proxy.stop()
+  await proxy.start()
+  t.strictSame(await fabric.poll(job), NOT_STARTED, 'back again')
+
+  await boss.stop({ graceful: false })
+  t.strictSame(await fabric.poll(job), ENGINE_DOWN, 'the boss has stopped')
+  await boss.start()
+  await proxy.stop()
+})

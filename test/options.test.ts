@@ -1,0 +1,48 @@
+import type { FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+
+import fabricJobState, { type FabricJobStateOptions } from '../lib/index.js'
+import { holdToContract, host, pluginOptions, pollPath, sampleState } from './helpers/poll.js'
+
+/** Registers the plugin with what JavaScript lets a host write. */
+function registered (t: Test, options: object): FastifyInstance {
+  const app = host(t)
+  app.register(fabricJobState, options as FabricJobStateOptions)
+  return app
+}
+
+const refusals: [what: string, options: object, message: string][] = [
+  ['no options at all', {},
+    "give it a resolver: resolveJobState: async ({ jobInstanceId }) => ({ status: 'InProgress' })"],
+  ['no resolver', { authentication: false },
+    "give it a resolver: resolveJobState: async ({ jobInstanceId }) => ({ status: 'InProgress' })"],
+  ['a resolver that is no function', { ...pluginOptions(), resolveJobState: {} },
+    "give it a resolver: resolveJobState: async ({ jobInstanceId }) => ({ status: 'InProgress' })"],
+  ['an option that there is not', { ...pluginOptions(), resolveTimeout: 7 },
+    'there is no option "resolveTimeout"; its options are resolveJobState, resolverTimeout, authentication'],
+  ...[-1, 0.5, NaN, Infinity, 2 ** 31, '10', null, 10n].map((resolverTimeout): [string, object, string] => [
+    `a resolverTimeout of ${typeof resolverTimeout} ${resolverTimeout}`, { ...pluginOptions(), resolverTimeout },
+    'resolverTimeout is a whole number of milliseconds from 0 (no deadline) to 2147483647'
+  ]),
+  // What authentication may be.
+  ...[undefined, true, null, 0, {}].map((authentication): [string, object, string] => [
+    `authentication: ${JSON.stringify(authentication)}`, { ...pluginOptions(), authentication },
+    'write authentication: false; there is nothing else yet'
+  ])
+]
+
+for (const [what, options, message] of refusals) {
+  t.test(`Registration refuses ${what}, and says what to write`, async (t) => {
+    await t.rejects(Promise.resolve(registered(t, options).ready()), new TypeError(`fastify-fabric-job-state: ${message}.`))
+  })
+}
+
+for (const options of [
+  { resolverTimeout: 0 }, { resolverTimeout: 1 }, { resolverTimeout: 2 ** 31 - 1 }, { resolverTimeout: undefined },
+  { prefix: '', logLevel: 'warn', logSerializers: {} }
+]) {
+  t.test(`Registration takes ${JSON.stringify(options)}`, async (t) => {
+    const app = registered(t, { ...pluginOptions(), ...options })
+    t.same(holdToContract(t, await app.inject(pollPath())), sampleState)
+  })
+}

@@ -1,0 +1,193 @@
+import t from 'tap'
+
+import {
+  appClaims, clientTenantId, fabricAppId, headers, makeKey, otherFabricAppId, publisherTenantId, serve, subjectClaims, today
+} from './fabric.js'
+import type { Claims, Version } from './fabric.js'
+
+const key = await makeKey('one')
+const server = serve({ keys: () => Response.json({ keys: [key.jwk] }) })
+t.teardown(() => server.app.close())
+
+/** What the server says to a pair of tokens with these claims, and what it logs about it. */
+async function poll (app: Claims, subject?: Claims): Promise<{ status: number, refusal: Claims | undefined }> {
+  const [appToken, subjectToken] = await Promise.all([key.sign(app), subject && key.sign(subject)])
+  const from = server.log.length
+  const { statusCode } = await server.app.inject({ url: '/caller', headers: headers(appToken, subjectToken) })
+  return { status: statusCode, refusal: server.log.slice(from).find(({ msg }) => msg === 'SubjectAndApp authentication refused') }
+}
+
+const upper = (uuid: string) => uuid.toUpperCase()
+const stranger = '99999999-0000-4000-8000-000000000009'
+
+for (const version of ['1.0', '2.0'] as const) {
+  const application = version === '1.0' ? 'appid' : 'azp'
+  const other = version === '1.0' ? 'azp' : 'appid'
+  const seconds = today / 1000
+
+  t.test(`v${version}: accepted`, async (t) => {
+    const accepted: Array<[name: string, app: Claims, subject?: Claims]> = [
+      ['a user', appClaims(version), subjectClaims(version)],
+      ['no user', appClaims(version)],
+      ['Fabric\'s other application', appClaims(version, { [application]: otherFabricAppId }), subjectClaims(version, { [application]: otherFabricAppId })],
+      ['the application in upper case in one of them',
+        appClaims(version, { [application]: upper(otherFabricAppId) }), subjectClaims(version, { [application]: otherFabricAppId })],
+      ['the scope among others', appClaims(version), subjectClaims(version, { scp: 'A FabricWorkloadControl B' })],
+      ['the other version\'s application claim besides, saying what it likes', appClaims(version, { [other]: stranger })],
+      ['the edge of the clock tolerance', appClaims(version, { nbf: seconds + 60, exp: seconds - 59 })]
+    ]
+    for (const [name, app, subject] of accepted) t.equal((await poll(app, subject)).status, 200, name)
+  })
+
+  t.test(`v${version}: a tid in upper case is the same tenant, and its issuer is spelt like it`, async (t) => {
+    const tid = upper(publisherTenantId)
+    const iss = version === '1.0' ? `https://sts.windows.net/${tid}/` : `https://login.microsoftonline.com/${tid}/v2.0`
+    t.equal((await poll(appClaims(version, { tid, iss }))).status, 200)
+    t.equal((await poll(appClaims(version, { tid }))).status, 401)
+  })
+
+  const wrongTypes = [undefined, null, 1, true, {}, ''] as const
+  const asIs: Claims = appClaims(version)
+  /** Each claim of both tokens, and values that it must not have; its right value in a list is added. */
+  const both: Record<string, readonly unknown[]> = {
+    ver: [...wrongTypes, version === '1.0' ? '2.0' : '1.0', '1', '3.0', ` ${version}`],
+    tid: [...wrongTypes, 'common', stranger, `${publisherTenantId}/`, `../${publisherTenantId}`, ` ${publisherTenantId}`],
+    iss: [...wrongTypes, `${asIs.iss}/`, `${asIs.iss}`.slice(0, -1), upper(`${asIs.iss}`), `https://a.example/${publisherTenantId}/v2.0`,
+      `https://sts.windows.net/${stranger}/`, `https://login.microsoftonline.com/${stranger}/v2.0`],
+    aud: [...wrongTypes, `${asIs.aud} `, `${asIs.aud}/`, stranger, 'api://other'],
+    [application]: [...wrongTypes, stranger, `${fabricAppId} `],
+    oid: [...wrongTypes, 'someone'],
+    nbf: [undefined, null, true, {}, '', `${seconds}`, 0.5, 1e300, seconds + 61],
+    exp: [...wrongTypes, `${seconds + 60}`, seconds + 0.5, 1e300, 8.64e12 + 1, -1, seconds - 60]
+  }
+  const rules: Array<[kind: 'app' | 'subject', Record<string, readonly unknown[]>, Claims]> = [
+    ['app', { ...both, idtyp: [...wrongTypes, 'App', 'user', 'app '], scp: [null, 1, '', 'FabricWorkloadControl', []] }, asIs],
+    ['subject', { ...both, idtyp: ['app', 'user', null, '', 1, []], scp: [null, 1, {}, ['FabricWorkloadControl']] }, subjectClaims(version)]
+  ]
+  for (const [kind, table, right] of rules) {
+    t.test(`v${version}: refused for a claim of the ${kind} token`, async (t) => {
+      for (const [claim, values] of Object.entries(table)) {
+        for (const value of right[claim] === undefined ? values : [...values, [right[claim]]]) {
+          const { status, refusal } = kind === 'app'
+            ? await poll(appClaims(version, { [claim]: value }), subjectClaims(version))
+            : await poll(appClaims(version), subjectClaims(version, { [claim]: value }))
+          const name = `${claim} ${JSON.stringify(value)}`
+          t.equal(status, 401, name)
+          // The wrong version or tenant shows first in a claim that depends on it.
+          const told = claim === 'ver' && (value === '1.0' || value === '2.0') ? 'iss' : claim === 'tid' && value === stranger ? 'iss' : claim
+          t.match(refusal, { token: kind, claim: told, reason: String }, `${name}: logged`)
+        }
+      }
+    })
+  }
+}
+
+t.test('the two tokens may be of different versions, as they are for a day after a publisher has switched', async (t) => {
+  t.equal((await poll(appClaims('1.0'), subjectClaims('2.0'))).status, 200)
+  t.equal((await poll(appClaims('2.0'), subjectClaims('1.0'))).status, 200)
+})
+
+t.test('the v2.0 audience is a uuid and compares without regard to case, the v1.0 audience does not', async (t) => {
+  const { aud: v1 } = appClaims('1.0')
+  const { aud: v2 } = appClaims('2.0')
+  t.equal((await poll(appClaims('2.0', { aud: String(v2).replaceAll('c', 'C') }))).status, 200)
+  t.equal((await poll(appClaims('1.0', { aud: String(v1).toLowerCase() }))).status, 401)
+})
+
+t.test('a token of one version with the claims of the other is refused', async (t) => {
+  for (const [version, from] of [['1.0', '2.0'], ['2.0', '1.0']] as Array<[Version, Version]>) {
+    const { aud, iss, appid, azp } = appClaims(from)
+    t.match(await poll(appClaims(version, { aud })), { status: 401, refusal: { claim: 'aud' } })
+    t.match(await poll(appClaims(version, { iss })), { status: 401, refusal: { claim: 'iss' } })
+    t.match(await poll(appClaims(version, { appid, azp })), { status: 401, refusal: { claim: version === '1.0' ? 'appid' : 'azp' } })
+  }
+})
+
+t.test('app token and subject token are not accepted in each other\'s place', async (t) => {
+  t.match(await poll(subjectClaims('1.0'), appClaims('1.0')), { status: 401, refusal: { token: 'app', claim: 'idtyp', expected: 'app', received: '(absent)' } })
+  t.match(await poll(appClaims('1.0'), appClaims('1.0')), { status: 401, refusal: { token: 'subject', claim: 'idtyp', expected: '(absent)', received: 'app' } })
+  t.match(await poll(subjectClaims('1.0'), subjectClaims('1.0')), { status: 401, refusal: { token: 'app', claim: 'idtyp' } })
+})
+
+t.test('the app token is from the publisher\'s tenant, the subject token from the tenant that the header names', async (t) => {
+  const inTenant = (tid: string) => ({ tid, iss: `https://sts.windows.net/${tid}/` })
+  t.match(await poll(appClaims('1.0', inTenant(clientTenantId)), subjectClaims('1.0')), {
+    status: 401,
+    refusal: { token: 'app', claim: 'tid', expected: publisherTenantId, received: clientTenantId, option: 'publisherTenantId' }
+  })
+  t.match(await poll(appClaims('1.0'), subjectClaims('1.0', inTenant(publisherTenantId))), {
+    status: 401,
+    refusal: { token: 'subject', claim: 'tid', expected: `${clientTenantId} (x-ms-client-tenant-id)`, received: publisherTenantId }
+  })
+})
+
+t.test('a subject token for another of Fabric\'s applications than the app token\'s is refused', async (t) => {
+  t.match(await poll(appClaims('1.0'), subjectClaims('2.0', { azp: otherFabricAppId })), {
+    status: 401,
+    refusal: { token: 'subject', claim: 'azp', expected: `${fabricAppId} (the app token's)`, received: otherFabricAppId }
+  })
+})
+
+t.test('the scope is a whole word; without it a subject token that holds otherwise is answered 403', async (t) => {
+  for (const [scp, received] of [
+    [undefined, '(absent)'],
+    ['', '(empty)'],
+    ['Other', 'Other'],
+    ['NotFabricWorkloadControl', 'NotFabricWorkloadControl'],
+    ['FabricWorkloadControl.All A', 'FabricWorkloadControl.All A'],
+    ['fabricworkloadcontrol', 'fabricworkloadcontrol'],
+    ['A,FabricWorkloadControl', 'A,FabricWorkloadControl'],
+    ['A\tFabricWorkloadControl', 'A\\u0009FabricWorkloadControl']
+  ]) {
+    t.match(await poll(appClaims('1.0'), subjectClaims('1.0', { scp })), {
+      status: 403,
+      refusal: { token: 'subject', claim: 'scp', expected: 'FabricWorkloadControl', received, option: 'requiredScope' }
+    }, `${scp}`)
+  }
+  t.match(await poll(appClaims('1.0'), subjectClaims('1.0', { scp: 'Other', exp: 1 })), { status: 401, refusal: { claim: 'exp' } })
+  const forged = `${await key.sign(subjectClaims('1.0', { scp: 'Other' }))}`.replace(/.{8}$/, 'AAAAAAAA')
+  const { statusCode } = await server.app.inject({ url: '/caller', headers: headers(await key.sign(appClaims('1.0')), forged) })
+  t.equal(statusCode, 401)
+})
+
+t.test('the log names the option to look at', async (t) => {
+  for (const [version, changes, option] of [
+    ['1.0', { aud: 'api://other' }, 'audience'],
+    ['2.0', { aud: 'api://other' }, 'clientId'],
+    ['1.0', { iss: 'https://other' }, 'issuerV1'],
+    ['2.0', { iss: 'https://other' }, 'authority'],
+    ['1.0', { appid: stranger }, 'fabricAppIds'],
+    ['2.0', { azp: stranger }, 'fabricAppIds']
+  ] as Array<[Version, Claims, string]>) {
+    const { refusal } = await poll(appClaims(version, changes))
+    const [[claim, received] = ['']] = Object.entries(changes)
+    t.match(refusal, { token: 'app', claim, received, option, expected: /./ })
+  }
+})
+
+t.test('what came is logged bounded, escaped and never when it looks like a token', async (t) => {
+  for (const [aud, received] of [
+    [`x\r\n\u001b[31m"evil"\u2028${'ü'}\ud800`, 'x\\u000d\\u000a\\u001b[31m"evil"\\u2028\\u00fc\\ud800'],
+    ['a'.repeat(300), `${'a'.repeat(256)}... (300 characters)`],
+    ['Bearer eyJhbGciOiJub25lIn0.eyJ.', '(looks like a token)'],
+    [['a'], '(an array)'],
+    [{ eyJ: 1 }, '(of type object)'],
+    [1, '(of type number)'],
+    [null, '(null)'],
+    ['', '(empty)'],
+    [undefined, '(absent)']
+  ]) {
+    const { refusal } = await poll(appClaims('1.0', { aud }))
+    t.equal(refusal?.received, received)
+  }
+})
+
+t.test('a claim called __proto__ or constructor gives a token nothing', async (t) => {
+  const proto = JSON.parse(`{"__proto__":${JSON.stringify(appClaims('1.0'))}}`)
+  t.match(await poll(proto), { status: 401, refusal: { claim: 'ver', received: '(absent)' } })
+})
+
+t.test('no token, nor the beginning of one, is in any line of the log', async (t) => {
+  t.ok(server.log.length > 500)
+  t.notMatch(JSON.stringify(server.log), 'eyJ')
+})

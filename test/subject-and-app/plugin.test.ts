@@ -1,0 +1,363 @@
+import http from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
+import net from 'node:net'
+import type { AddressInfo } from 'node:net'
+
+import Fastify from 'fastify'
+import t from 'tap'
+
+import { buildAuthenticationHook } from '../../lib/subject-and-app/hook.js'
+import { checkAuthenticationOptions } from '../../lib/subject-and-app/options.js'
+import { createAuthenticationHook, subjectAndApp } from '../../lib/subject-and-app/plugin.js'
+import { decode, verify } from '../../lib/subject-and-app/verify.js'
+import type { UnverifiedToken } from '../../lib/subject-and-app/verify.js'
+import {
+  anyTenantIssuer, appClaims, authorization, clientTenantId, headers, makeKey, options, optionsWith, serve, subjectClaims, today
+} from './fabric.js'
+
+const key = await makeKey('one')
+const keys = () => Response.json({ keys: [key.jwk] })
+const [appToken, subjectToken] = await Promise.all([key.sign(appClaims('1.0')), key.sign(subjectClaims('1.0'))])
+
+const refused = {
+  statusCode: 401,
+  body: {
+    statusCode: 401,
+    error: 'Unauthorized',
+    message: 'The request could not be authenticated.'
+  }
+}
+
+t.test('the caller is who the tokens say, at first sight and after', async (t) => {
+  const { app } = serve({ keys })
+  t.teardown(() => app.close())
+  for (let round = 0; round < 2; round++) {
+    const response = await app.inject({ url: '/caller', headers: { ...headers(appToken, subjectToken), 'x-ms-client-tenant-id': clientTenantId.toUpperCase() } })
+    t.same(response.json(), {
+      // The token is there for on-behalf-of calls, and in no serialization of the caller.
+      caller: { tenantId: clientTenantId, app: { claims: appClaims('1.0') }, subject: { claims: subjectClaims('1.0') } },
+      subjectToken
+    })
+    const withoutUser = await app.inject({ url: '/caller', headers: headers(appToken) })
+    t.same(withoutUser.json(), { caller: { tenantId: clientTenantId, app: { claims: appClaims('1.0') } } })
+  }
+})
+
+t.test('nobody can change a caller for the next request', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(subjectAndApp, optionsWith(keys))
+  app.get('/', { onRequest: app.authenticateSubjectAndApp }, async ({ fabricCaller }) => {
+    t.equal(fabricCaller?.subject?.token, realSubject)
+    return [fabricCaller, fabricCaller?.app, fabricCaller?.app.claims, fabricCaller?.subject, fabricCaller?.subject?.claims].every(Object.isFrozen)
+  })
+  const now = Math.floor(Date.now() / 1000)
+  const times = { nbf: now, exp: now + 60 }
+  const [realApp, realSubject] = await Promise.all([key.sign(appClaims('2.0', times)), key.sign(subjectClaims('2.0', times))])
+  t.equal((await app.inject({ url: '/', headers: headers(realApp, realSubject) })).body, 'true')
+})
+
+t.test('whatever is wrong with the headers, the answer is one and the same, and the log alone knows why', async (t) => {
+  const { app, log, passed } = serve({ keys })
+  t.teardown(() => app.close())
+  const good = headers(appToken, subjectToken)
+  const { authorization: pair = '', ...withoutAuthorization } = good
+  const { 'x-ms-client-tenant-id': tenant, ...withoutTenant } = good
+  const cases: Array<[reason: string, headers: Record<string, unknown>]> = [
+    ['authorization header is missing', withoutAuthorization],
+    ['authorization header is repeated', { ...good, authorization: [pair, pair] }],
+    ['authorization header has not the form of SubjectAndApp', { ...good, authorization: `Bearer ${appToken}` }],
+    ['x-ms-client-tenant-id header is missing', withoutTenant],
+    ['x-ms-client-tenant-id header is repeated', { ...good, 'x-ms-client-tenant-id': [tenant, tenant] }],
+    ['x-ms-client-tenant-id header is not a uuid', { ...good, 'x-ms-client-tenant-id': `{${clientTenantId}}` }],
+    ['x-ms-client-tenant-id header is not a uuid', { ...good, 'x-ms-client-tenant-id': 'common' }],
+    ['not a compact JWS of two JSON objects', { ...good, authorization: authorization(appToken.slice(0, -1), subjectToken) }],
+    ['not a compact JWS of two JSON objects', { ...good, authorization: authorization(appToken, 'eyJh.eyJi.c2ln') }]
+  ]
+  for (const [reason, headers] of cases) {
+    const from = log.length
+    const response = await app.inject({ url: '/caller', headers: headers as IncomingHttpHeaders })
+    t.same({ statusCode: response.statusCode, body: response.json() }, refused, reason)
+    t.equal(response.headers['www-authenticate'], 'SubjectAndAppToken1.0')
+    t.match(log.slice(from).find(({ msg }) => msg === 'SubjectAndApp authentication refused'), { level: 30, reason, reqId: /./ })
+  }
+  t.equal(passed(), 0)
+  t.notMatch(JSON.stringify(log), 'eyJ')
+})
+
+t.test('of two Authorization headers on the wire neither counts, though Node hands on the first', async (t) => {
+  const { app, passed } = serve({ keys })
+  t.teardown(() => app.close())
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const good = authorization(appToken)
+  for (const [first, second, status] of [[good, undefined, 200], [good, good, 401], [good, 'Bearer x', 401], ['Bearer x', good, 401]] as const) {
+    const socket = net.connect(port, '127.0.0.1')
+    const lines = [first, second].filter((value) => value !== undefined).map((value, i) => `${i ? 'AUTHORIZATION' : 'Authorization'}: ${value}\r\n`)
+    socket.write(`GET /caller HTTP/1.1\r\nHost: a\r\nx-ms-client-tenant-id: ${clientTenantId}\r\n${lines.join('')}Connection: close\r\n\r\n`)
+    const chunks = await socket.setEncoding('latin1').toArray()
+    t.equal(Number(chunks.join('').split(' ')[1]), status)
+  }
+  t.equal(passed(), 1)
+})
+
+t.test('a server that joins repeated headers, or speaks HTTP/2, changes nothing', async (t) => {
+  const app = Fastify({ serverFactory: (handler) => http.createServer({ joinDuplicateHeaders: true }, handler) })
+  t.teardown(() => app.close())
+  await app.register(subjectAndApp, optionsWith(keys))
+  app.get('/caller', { onRequest: app.authenticateSubjectAndApp }, async () => t.fail('refused'))
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+    http.get({ host: '127.0.0.1', port, path: '/caller', agent: false, headers: { ...headers(appToken), authorization: ['x', authorization(appToken)] } as unknown as http.OutgoingHttpHeaders }, resolve).on('error', reject)
+  })
+  response.resume()
+  t.equal(response.statusCode, 401)
+})
+
+t.test('JOSE header: RS256 with a kid of the set, and nothing that would change what is verified by what', async (t) => {
+  const { app, log, passed } = serve({ keys })
+  t.teardown(() => app.close())
+  const unsigned = (header: object, claims: unknown = appClaims('1.0')) =>
+    `${[header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.${appToken.split('.')[2]}`
+  for (const [reason, token] of [
+    ['JOSE header: alg is not RS256', unsigned({ alg: 'none', kid: 'one' })],
+    ['JOSE header: alg is not RS256', unsigned({ alg: 'HS256', kid: 'one' })],
+    ['JOSE header: alg is not RS256', unsigned({ alg: ['RS256'], kid: 'one' })],
+    ['JOSE header: alg is not RS256', unsigned({ kid: 'one' })],
+    ['JOSE header: kid is missing', unsigned({ alg: 'RS256' })],
+    ['JOSE header: kid is missing', unsigned({ alg: 'RS256', kid: '' })],
+    ['JOSE header: kid is missing', unsigned({ alg: 'RS256', kid: 1 })],
+    ['JOSE header: crit is not understood', unsigned({ alg: 'RS256', kid: 'one', crit: ['b64'], b64: true })],
+    ['JOSE header: crit is not understood', unsigned({ alg: 'RS256', kid: 'one', crit: [] })],
+    ...await Promise.all(['jwk', 'jku', 'x5c', 'x5u'].map(async (name) =>
+      ['JOSE header: the token brings a key of its own', await key.sign(appClaims('1.0'), { [name]: null })] as const)),
+    ['JOSE header: typ is not JWT', await key.sign(appClaims('1.0'), { typ: 'pop' })],
+    ['JOSE header: typ is not JWT', await key.sign(appClaims('1.0'), { typ: ['JWT'] })],
+    ['not a compact JWS of two JSON objects', unsigned({ alg: 'RS256', kid: 'one' }, [])],
+    ['not a compact JWS of two JSON objects', unsigned({ alg: 'RS256', kid: 'one' }, null)],
+    ['no published key of this kid signs for this issuer', await key.sign(appClaims('1.0'), { kid: 'two' })],
+    ['no published key of this kid signs for this issuer', await key.sign(appClaims('1.0'), { kid: ' one' })],
+    ['signature does not hold', unsigned({ alg: 'RS256', kid: 'one' })],
+    ['signature does not hold', await (await makeKey('one')).sign(appClaims('1.0'))]
+  ] as const) {
+    const from = log.length
+    t.equal((await app.inject({ url: '/caller', headers: headers(token) })).statusCode, 401)
+    t.match(log.slice(from).find(({ msg }) => msg === 'SubjectAndApp authentication refused'), { reason, token: 'app' })
+  }
+  t.equal(passed(), 0)
+  for (const typ of [undefined, 'JWT', 'jwt', 'at+jwt']) {
+    t.equal((await app.inject({ url: '/caller', headers: headers(await key.sign(appClaims('1.0'), { typ })) })).statusCode, 200)
+  }
+})
+
+t.test('a changed letter anywhere in a token is enough to be refused, also when the token itself was just accepted', async (t) => {
+  const { app, passed } = serve({ keys })
+  t.teardown(() => app.close())
+  t.equal((await app.inject({ url: '/caller', headers: headers(appToken, subjectToken) })).statusCode, 200)
+  for (let i = 3; i < appToken.length; i += 7) {
+    const changed = `${appToken.slice(0, i)}${appToken[i] === 'A' ? 'B' : 'A'}${appToken.slice(i + 1)}`
+    t.equal((await app.inject({ url: '/caller', headers: headers(changed, subjectToken) })).statusCode, 401, `letter ${i}`)
+  }
+  t.equal(passed(), 1)
+})
+
+t.test('a pair of which one does not verify is refused, whichever it is', async (t) => {
+  const stranger = await makeKey('one')
+  const { app, log, passed } = serve({ keys })
+  t.teardown(() => app.close())
+  t.equal((await app.inject({ url: '/caller', headers: headers(await stranger.sign(appClaims('1.0')), subjectToken) })).statusCode, 401)
+  t.equal((await app.inject({ url: '/caller', headers: headers(appToken, await stranger.sign(subjectClaims('1.0'))) })).statusCode, 401)
+  t.equal((await app.inject({ url: '/caller', headers: headers(appToken, await key.sign(subjectClaims('1.0', { nbf: today / 1000 + 61 }))) })).statusCode, 401)
+  t.match(log.filter(({ msg }) => msg === 'SubjectAndApp authentication refused'), [
+    { reason: 'signature does not hold', token: 'app' },
+    { reason: 'signature does not hold', token: 'subject' },
+    { reason: 'token is not yet valid', token: 'subject', claim: 'nbf' }
+  ])
+  t.equal(passed(), 0)
+})
+
+t.test('under subjectToken: required, a call without a user is refused', async (t) => {
+  const { app, log } = serve({ keys, subjectToken: 'required' })
+  t.teardown(() => app.close())
+  t.equal((await app.inject({ url: '/caller', headers: headers(appToken) })).statusCode, 401)
+  t.equal((await app.inject({ url: '/caller', headers: headers(appToken, subjectToken) })).statusCode, 200)
+  t.match(log.find(({ msg }) => msg === 'SubjectAndApp authentication refused'), { token: 'subject', option: 'subjectToken' })
+})
+
+t.test('a token that the user has not given the scope for is answered 403, for good', async (t) => {
+  const { app } = serve({ keys })
+  t.teardown(() => app.close())
+  app.setErrorHandler((error) => error)
+  const response = await app.inject({ url: '/caller', headers: headers(appToken, await key.sign(subjectClaims('1.0', { scp: 'Other' }))) })
+  t.equal(response.statusCode, 403)
+  t.equal(response.headers['www-authenticate'], undefined)
+})
+
+t.test('what the error handler gets says all that the contract\'s ErrorResponse needs', async (t) => {
+  const { app } = serve({ keys })
+  t.teardown(() => app.close())
+  const errors: unknown[] = []
+  app.addHook('onError', async (_, __, error) => { errors.push({ ...error }) })
+  await app.inject({ url: '/caller' })
+  await app.inject({ url: '/caller', headers: headers(appToken, await key.sign(subjectClaims('1.0', { scp: 'Other' }))) })
+  t.same(errors, [
+    { name: 'WorkloadError', statusCode: 401, errorCode: 'AuthenticationFailed', source: 'External', isPermanent: false },
+    { name: 'WorkloadError', statusCode: 403, errorCode: 'InsufficientScope', source: 'External', isPermanent: true }
+  ])
+})
+
+t.test('without keys the answer is 503, and no longer than that', async (t) => {
+  let now = today
+  let up = false
+  const { app, log, passed } = serve({ keys: () => up ? keys() : new Response('down', { status: 500 }), now: () => now })
+  t.teardown(() => app.close())
+  const errors: unknown[] = []
+  app.addHook('onError', async (_, __, error) => { errors.push({ ...error }) })
+  const poll = () => app.inject({ url: '/caller', headers: headers(appToken, subjectToken) })
+
+  const response = await poll()
+  t.equal(response.statusCode, 503)
+  t.equal(response.headers['retry-after'], '5')
+  t.same(errors, [{ name: 'WorkloadError', statusCode: 503, errorCode: 'SigningKeysUnavailable', source: 'External', isPermanent: false }])
+  t.match(log.find(({ msg }) => msg === 'SubjectAndApp authentication unavailable'), {
+    level: 40, reqId: /./, err: { type: 'SigningKeysUnavailable', stack: /500|200 OK/ }
+  })
+  t.equal((await app.inject({ url: '/caller' })).statusCode, 401, 'what needs no key is refused as ever')
+
+  up = true
+  now += 4000
+  const stillCooling = await poll()
+  t.equal(stillCooling.statusCode, 503)
+  t.equal(stillCooling.headers['retry-after'], '1')
+  now += 1000
+  t.equal((await poll()).statusCode, 200)
+  t.equal((await poll()).statusCode, 200)
+
+  up = false
+  now += 25 * 3_600_000
+  const [lateApp, lateSubject] = await Promise.all([
+    key.sign(appClaims('1.0', { exp: now / 1000 + 60 })), key.sign(subjectClaims('1.0', { exp: now / 1000 + 60 }))
+  ])
+  t.equal((await app.inject({ url: '/caller', headers: headers(lateApp, lateSubject) })).statusCode, 503)
+  t.equal(passed(), 2)
+  t.notMatch(JSON.stringify(log), 'eyJ')
+})
+
+t.test('after a day without the endpoint, tokens that were accepted are answered 503 too', async (t) => {
+  let now = today
+  let up = true
+  const exp = today / 1000 + 100 * 3600
+  const { app } = serve({ keys: () => up ? keys() : new Response('down', { status: 500 }), now: () => now })
+  t.teardown(() => app.close())
+  const long = headers(await key.sign(appClaims('1.0', { exp })), await key.sign(subjectClaims('1.0', { exp })))
+  t.equal((await app.inject({ url: '/caller', headers: long })).statusCode, 200)
+  up = false
+  now += 23 * 3_600_000
+  t.equal((await app.inject({ url: '/caller', headers: long })).statusCode, 200)
+  now += 2 * 3_600_000
+  t.equal((await app.inject({ url: '/caller', headers: long })).statusCode, 503)
+})
+
+t.test('an accepted token is refused from the look on at which its key has gone', async (t) => {
+  let now = today
+  const successor = await makeKey('two')
+  let published = [key.jwk]
+  const { app } = serve({ keys: () => Response.json({ keys: published }), now: () => now })
+  t.teardown(() => app.close())
+  const status = async (token: string) => (await app.inject({ url: '/caller', headers: headers(token) })).statusCode
+  t.equal(await status(appToken), 200)
+  published = [successor.jwk]
+  t.equal(await status(appToken), 200)
+  now += 30_000
+  t.equal(await status(await successor.sign(appClaims('1.0'))), 200)
+  t.equal(await status(appToken), 401)
+})
+
+t.test('a key of one tenant signs for no other', async (t) => {
+  const bound = await makeKey('bound', anyTenantIssuer.replace('{tenantid}', clientTenantId))
+  const { app } = serve({ keys: () => Response.json({ keys: [key.jwk, bound.jwk] }) })
+  t.teardown(() => app.close())
+  for (const version of ['1.0', '2.0'] as const) {
+    const [byBound, byAny] = await Promise.all([bound.sign(appClaims(version)), key.sign(appClaims(version))])
+    const subject = await bound.sign(subjectClaims(version))
+    t.equal((await app.inject({ url: '/caller', headers: headers(byBound) })).statusCode, 401)
+    t.equal((await app.inject({ url: '/caller', headers: headers(byAny, subject) })).statusCode, 200)
+  }
+})
+
+t.test('many first sights of one token at once all get the same answer', async (t) => {
+  const { app, passed } = serve({ keys })
+  t.teardown(() => app.close())
+  const forged = await (await makeKey('one')).sign(appClaims('1.0'))
+  const polls = await Promise.all(Array.from({ length: 200 }, (_, i) =>
+    app.inject({ url: '/caller', headers: headers(i % 2 ? forged : appToken, subjectToken) })))
+  t.ok(polls.every(({ statusCode }, i) => statusCode === (i % 2 ? 401 : 200)))
+  t.equal(passed(), 100)
+})
+
+t.test('an error that says nothing of the tokens is a 500, not a way in', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const failing = buildAuthenticationHook({ authenticate: async () => { throw new Error('unforeseen') } })
+  app.get('/', { onRequest: failing }, async () => t.fail('nobody got past'))
+  t.equal((await app.inject('/')).statusCode, 500)
+})
+
+t.test('an answer without a body is no set of keys', async (t) => {
+  const { app } = serve({ keys: () => new Response() })
+  t.teardown(() => app.close())
+  t.equal((await app.inject({ url: '/caller', headers: headers(appToken) })).statusCode, 503)
+})
+
+t.test('an error of jose that says nothing of the token is not taken for a refusal', async (t) => {
+  const checked = checkAuthenticationOptions(options)
+  const now = () => NaN
+  const publicKey = await crypto.subtle.importKey('jwk', key.jwk, { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, true, ['verify'])
+  const signingKeys = { find: async () => ({ kid: 'one', issuer: undefined, publicKey, identity: '' }) }
+  await t.rejects(verify(decode('app', appToken, checked) as UnverifiedToken, { signingKeys, options: checked, now }), { name: 'TypeError' })
+})
+
+t.test('options that do not add up are refused at registration', async (t) => {
+  const { publisherTenantId, audience } = options
+  await t.rejects(async () => await Fastify().register(subjectAndApp, { publisherTenantId, audience } as typeof options), {
+    name: 'TypeError', message: /also needs "clientId"/
+  })
+  await t.rejects(async () => await Fastify().register(subjectAndApp, {} as typeof options), { name: 'TypeError', message: /also needs/ })
+})
+
+t.test('Fastify\'s own options are not mistaken for ours', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(subjectAndApp, { ...optionsWith(keys), prefix: '/fabric', logLevel: 'warn' })
+  t.ok(app.hasDecorator('authenticateSubjectAndApp'))
+})
+
+t.test('a scope may have an authentication of its own beside its parent\'s', async (t) => {
+  const { app } = serve({ keys })
+  t.teardown(() => app.close())
+  const now = Math.floor(Date.now() / 1000)
+  const token = await key.sign(appClaims('2.0', { aud: '12345678-0000-4000-8000-000000000000', nbf: now, exp: now + 60 }))
+  app.register(async (scope) => {
+    const onRequest = createAuthenticationHook(scope, optionsWith(keys, { clientId: '12345678-0000-4000-8000-000000000000' }))
+    scope.get('/own', { onRequest }, async ({ fabricCaller }) => fabricCaller?.tenantId)
+    await scope.register(subjectAndApp, optionsWith(keys))
+    t.not(scope.authenticateSubjectAndApp, app.authenticateSubjectAndApp)
+  })
+  t.equal((await app.inject({ url: '/own', headers: headers(token) })).body, clientTenantId)
+  t.equal((await app.inject({ url: '/own', headers: headers(appToken) })).statusCode, 401)
+  t.equal((await app.inject({ url: '/caller', headers: headers(appToken) })).statusCode, 200)
+  t.equal((await app.inject({ url: '/caller', headers: headers(token) })).statusCode, 401)
+})
+
+t.test('a start does not wait for the keys, and begins to fetch them', async (t) => {
+  const app = Fastify()
+  let fetches = 0
+  let give = (_: Response) => {}
+  const pending = new Promise<Response>((resolve) => { give = resolve })
+  app.register(subjectAndApp, optionsWith(() => { fetches++; return pending }))
+  await app.ready()
+  t.equal(fetches, 1)
+  give(keys())
+  await app.close()
+})

@@ -1,0 +1,282 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+import { exportJWK, generateKeyPair } from 'jose'
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { issuerV2 } from '../../lib/subject-and-app/claims.js'
+import { SigningKeys, SigningKeysUnavailable } from '../../lib/subject-and-app/signing-keys.js'
+import type { SigningKey, SigningKeysOptions } from '../../lib/subject-and-app/signing-keys.js'
+import { clientTenantId as tid, makeKey, publisherTenantId, today } from './fabric.js'
+
+const SECOND = 1000
+const HOUR = 3600 * SECOND
+const issuer = issuerV2(tid, { authority: 'https://login.microsoftonline.com' })
+
+const [one, two, three] = await Promise.all([makeKey('one'), makeKey('two'), makeKey('three')])
+
+const keys = (...jwks: object[]): RequestListener => (_, response) => response.end(JSON.stringify({ keys: jwks }))
+const hang: RequestListener = () => {}
+
+/** A key endpoint on loopback, and keys that are fetched from it by a clock that stands still until it is moved. */
+async function setUp (t: Test, answer: RequestListener, options: Partial<SigningKeysOptions> = {}) {
+  const endpoint = { answer, requests: 0, now: today, warnings: [] as unknown[], server: createServer() }
+  endpoint.server.on('request', (request, response) => {
+    endpoint.requests++
+    endpoint.answer(request, response)
+  })
+  await listen(endpoint.server, 0)
+  const { port } = endpoint.server.address() as AddressInfo
+  const signingKeys = new SigningKeys({
+    jwksUri: `http://127.0.0.1:${port}/keys`,
+    log: { warn: (...line: unknown[]) => endpoint.warnings.push(line) },
+    now: () => endpoint.now,
+    ...options
+  })
+  t.teardown(async () => {
+    signingKeys.close()
+    endpoint.server.closeAllConnections()
+    endpoint.server.close()
+  })
+  const find = (kid: string) => signingKeys.find(kid, issuer, tid)
+  return { endpoint, signingKeys, find, port }
+}
+
+async function listen (server: Server, port: number): Promise<void> {
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+}
+
+t.test('the set is fetched at first need, once for all who need it, and then asked no more', async (t) => {
+  const { endpoint, find } = await setUp(t, keys(one.jwk, two.jwk))
+  const found = await Promise.all([find('one'), find('two'), find('one')])
+  t.same(found.map((key) => key?.kid), ['one', 'two', 'one'])
+  t.equal(found[0], found[2])
+  await find('two')
+  t.equal(endpoint.requests, 1)
+})
+
+const failures: Record<string, RequestListener> = {
+  'the connection is cut': (request) => request.socket.destroy(),
+  'the answer is cut': (request, response) => {
+    response.writeHead(200, { 'content-length': 1000 }).write('{"keys":[')
+    setImmediate(() => request.socket.destroy())
+  },
+  'it hangs': hang,
+  'it hangs after the headers': (_, response) => { response.writeHead(200).write('{"keys":[') },
+  'it answers 500': (_, response) => response.writeHead(500).end('{"keys":[]}'),
+  'it answers 500 without end': (_, response) => { response.writeHead(500).write('…') },
+  'it answers 204': (_, response) => response.writeHead(204).end(),
+  'it answers garbage': (_, response) => response.end('<html>'),
+  'it answers JSON that is no JWK set': (_, response) => response.end('{"keys":{}}'),
+  'it redirects': (request, response) => request.url === '/keys' ? response.writeHead(302, { location: '/moved' }).end() : keys(one.jwk, two.jwk)(request, response),
+  'the set is empty': keys(),
+  'the set has no usable key': keys({ ...two.jwk, use: 'enc' }),
+  'it answers 10 MB': (request, response) => keys(one.jwk, two.jwk, { kid: 'x'.repeat(10_000_000) })(request, response),
+  'it answers without end': (_, response) => {
+    const more = () => { while (!response.destroyed && response.write('x'.repeat(65_536))); }
+    response.on('drain', more)
+    more()
+  }
+}
+
+for (const [name, failure] of Object.entries(failures)) {
+  t.test(`${name}: without a set nothing can be told, and the first good answer is enough`, async (t) => {
+    const { endpoint, find } = await setUp(t, failure, { timing: { timeout: 200 } })
+    await t.rejects(find('one'), { name: 'SigningKeysUnavailable', retryAfter: 5, cause: { message: /./ } })
+    await t.rejects(find('one'), SigningKeysUnavailable)
+    t.equal(endpoint.requests, 1)
+    t.match(endpoint.warnings, [[{ err: { message: /./ }, jwksUri: /^http:/ }, /signing keys could not be fetched/]])
+    endpoint.answer = keys(one.jwk)
+    endpoint.now += 5 * SECOND
+    t.match(await find('one'), { kid: 'one' })
+  })
+
+  t.test(`${name}: the last good set goes on serving`, async (t) => {
+    const { endpoint, signingKeys, find } = await setUp(t, keys(one.jwk), { timing: { timeout: 200 } })
+    const key = await find('one')
+    endpoint.answer = failure
+    await signingKeys.refresh()
+    t.equal(endpoint.requests, 2)
+    t.equal(endpoint.warnings.length, 1)
+    t.equal(await find('one'), key)
+    t.equal(await find('two'), undefined)
+  })
+}
+
+t.test('a slow endpoint is waited for', async (t) => {
+  const { find } = await setUp(t, (request, response) => { setTimeout(() => keys(one.jwk)(request, response), 50) })
+  t.match(await find('one'), { kid: 'one' })
+})
+
+t.test('down at start: it recovers by itself', async (t) => {
+  const { endpoint, signingKeys, find, port } = await setUp(t, keys(one.jwk), { timing: { coolDownWithoutKeys: 20 }, now: Date.now })
+  endpoint.server.close()
+  signingKeys.start()
+  await t.rejects(find('one'), SigningKeysUnavailable)
+  await listen(endpoint.server, port)
+  await once(endpoint.server, 'request')
+  // Nobody but the timer has asked; its answer may still be on its way in.
+  await signingKeys.refresh()
+  t.match(await find('one'), { kid: 'one' })
+})
+
+t.test('23 hours without the endpoint are served from the last good set, 25 hours are not', async (t) => {
+  const { endpoint, signingKeys, find } = await setUp(t, keys(one.jwk))
+  const key = await find('one')
+  if (!key) throw new Error('the key is published')
+  endpoint.answer = failures['it answers 500'] ?? hang
+  endpoint.now += 23 * HOUR
+  await signingKeys.refresh()
+  t.equal(await find('one'), key)
+  t.equal(signingKeys.holds(key, endpoint.now), true)
+  endpoint.now += 2 * HOUR
+  t.equal(signingKeys.holds(key, endpoint.now), false)
+  await t.rejects(find('one'), { name: 'SigningKeysUnavailable', retryAfter: 5 })
+  endpoint.answer = keys(one.jwk)
+  endpoint.now += 5 * SECOND
+  t.equal(await find('one'), key, 'and the same key holds again when the endpoint is back')
+  t.equal(signingKeys.holds(key, endpoint.now), true)
+})
+
+t.test('an unknown kid leads to one look in a cool-down, whether it succeeds or fails', async (t) => {
+  const { endpoint, find } = await setUp(t, keys(one.jwk))
+  await find('one')
+  endpoint.now += 29 * SECOND
+  for (let i = 0; i < 1000; i++) t.equal(await find(`unknown ${i}`), undefined)
+  t.equal(endpoint.requests, 1)
+  for (const answer of [keys(one.jwk), failures['it answers 500'] ?? hang, failures['the connection is cut'] ?? hang]) {
+    const before = endpoint.requests
+    endpoint.answer = answer
+    endpoint.now += 30 * SECOND
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => find(`unknown ${i}`)))
+    for (let i = 0; i < 1000; i++) await find(`unknown ${i}`)
+    t.equal(endpoint.requests, before + 1)
+  }
+})
+
+t.test('while the endpoint hangs there is one fetch in flight, and known keys wait for nothing', async (t) => {
+  const { endpoint, find } = await setUp(t, keys(one.jwk), { timing: { timeout: 300 } })
+  await find('one')
+  endpoint.answer = hang
+  endpoint.now += 30 * SECOND
+  let answered = 0
+  const waiting = Array.from({ length: 1000 }, async (_, i) => { await find(`unknown ${i}`); answered++ })
+  await once(endpoint.server, 'request')
+  for (let i = 0; i < 100; i++) t.match(await find('one'), { kid: 'one' })
+  t.equal(answered, 0)
+  await Promise.all(waiting)
+  await find('unknown')
+  t.equal(endpoint.requests, 2)
+})
+
+t.test('rotation: a new key is found by its first token, the old one holds until it has gone', async (t) => {
+  let removals = 0
+  const { endpoint, signingKeys, find } = await setUp(t, keys(one.jwk, two.jwk), { onRemoved: () => { removals++ } })
+  const [old, stays] = [await find('one'), await find('two')]
+  if (!old || !stays) throw new Error('the keys are published')
+  endpoint.answer = keys(three.jwk, { ...two.jwk, x5c: ['another wrapping of the same key'] }, one.jwk)
+  endpoint.now += 30 * SECOND
+  t.match(await find('three'), { kid: 'three' })
+  t.ok(signingKeys.holds(old, endpoint.now))
+  t.equal(removals, 0)
+  endpoint.answer = keys(two.jwk, three.jwk)
+  await signingKeys.refresh()
+  t.notOk(signingKeys.holds(old, endpoint.now))
+  t.equal(await find('one'), undefined)
+  t.equal(await find('two'), stays, 'an unchanged key is the same object')
+  t.equal(removals, 1)
+})
+
+t.test('another key under a known kid is another key', async (t) => {
+  const { endpoint, signingKeys, find } = await setUp(t, keys(one.jwk))
+  const old = await find('one') as SigningKey
+  endpoint.answer = keys({ ...two.jwk, kid: 'one' })
+  await signingKeys.refresh()
+  t.notOk(signingKeys.holds(old, endpoint.now))
+  t.not(await find('one'), old)
+})
+
+t.test('keys that do not sign RS256 are ignored, whatever else is in the set', async (t) => {
+  const [small, elliptic] = await Promise.all([
+    crypto.subtle.generateKey({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 1024, publicExponent: new Uint8Array([1, 0, 1]) }, true, ['verify', 'sign']),
+    generateKeyPair('ES256')
+  ])
+  const privateKey = await generateKeyPair('RS256', { extractable: true })
+  const ignored = {
+    small: await crypto.subtle.exportKey('jwk', small.publicKey),
+    elliptic: await exportJWK(elliptic.publicKey),
+    symmetric: { kty: 'oct', k: 'AAAA' },
+    private: await exportJWK(privateKey.privateKey),
+    encryption: { ...one.jwk, use: 'enc' },
+    'another algorithm': { ...one.jwk, alg: 'RS512' },
+    PSS: { ...one.jwk, alg: 'PS256' },
+    'other operations': { ...one.jwk, key_ops: ['encrypt'] },
+    'no modulus': { ...one.jwk, n: undefined },
+    'issuer of no kind': { ...one.jwk, issuer: null },
+    issuers: { ...one.jwk, issuer: [one.jwk.issuer] }
+  }
+  const { find } = await setUp(t, keys(
+    ...Object.entries(ignored).map(([kid, jwk]) => ({ ...jwk, kid })),
+    { ...one.jwk, kid: undefined }, { ...one.jwk, kid: '' }, { ...one.jwk, kid: 1 },
+    { ...two.jwk, use: undefined }, { ...three.jwk, alg: 'RS256' }
+  ))
+  for (const kid of [...Object.keys(ignored), '', '1', 'undefined']) t.equal(await find(kid), undefined, kid)
+  t.match(await find('two'), { kid: 'two' }, 'use may be absent')
+  t.match(await find('three'), { kid: 'three' }, 'alg may be RS256')
+})
+
+t.test('a key signs for the issuer that it is bound to, and for any where it is bound to none', async (t) => {
+  const authority = 'https://login.microsoftonline.com'
+  const { find, signingKeys } = await setUp(t, keys(
+    { ...one.jwk, kid: 'any' },
+    { ...one.jwk, kid: 'none', issuer: undefined },
+    { ...one.jwk, kid: 'this tenant', issuer },
+    { ...one.jwk, kid: 'another tenant', issuer: issuerV2(publisherTenantId, { authority }) },
+    { ...one.jwk, kid: 'v1.0', issuer: 'https://sts.windows.net/{tenantid}/' },
+    { ...one.jwk, kid: 'another cloud', issuer: 'https://login.microsoftonline.us/{tenantid}/v2.0' },
+    { ...one.jwk, kid: 'prefix', issuer: `${issuer}/more` },
+    { ...one.jwk, kid: 'empty', issuer: '' },
+    { ...one.jwk, kid: 'shared', issuer: issuerV2(publisherTenantId, { authority }) },
+    { ...two.jwk, kid: 'shared', issuer }
+  ))
+  for (const kid of ['any', 'none', 'this tenant']) t.match(await find(kid), { kid })
+  for (const kid of ['another tenant', 'v1.0', 'another cloud', 'prefix', 'empty']) t.equal(await find(kid), undefined, kid)
+  t.match(await find('shared'), { issuer }, 'of two keys under one kid, the one for this issuer')
+  t.match(await signingKeys.find('shared', issuerV2(publisherTenantId, { authority }), publisherTenantId), {
+    issuer: issuerV2(publisherTenantId, { authority })
+  })
+})
+
+t.test('the set is looked at again and again in the background, sooner after a failure', async (t) => {
+  const { endpoint, signingKeys } = await setUp(t, keys(one.jwk), { timing: { refreshEvery: 20, retryEvery: 10 } })
+  signingKeys.start()
+  for (const answer of [keys(one.jwk), failures['it answers 500'] ?? hang, failures['it answers 500'] ?? hang, keys(one.jwk), keys(one.jwk)]) {
+    endpoint.answer = answer
+    await once(endpoint.server, 'request')
+  }
+  t.ok(endpoint.requests >= 5)
+})
+
+t.test('waiting for the next look keeps no process alive', async (t) => {
+  const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
+  const before = timers()
+  const { signingKeys, find } = await setUp(t, keys(one.jwk))
+  signingKeys.start()
+  await find('one')
+  t.equal(timers(), before)
+})
+
+t.test('closing ends a fetch under way and what would come after it, without a word in the log', async (t) => {
+  const { endpoint, signingKeys, find } = await setUp(t, hang, { timing: { coolDownWithoutKeys: 1 } })
+  signingKeys.start()
+  const waiting = find('one')
+  const [request] = await once(endpoint.server, 'request')
+  signingKeys.close()
+  await Promise.all([t.rejects(waiting, SigningKeysUnavailable), once(request.socket, 'close')])
+  t.same(endpoint.warnings, [])
+  t.equal(endpoint.requests, 1)
+})
