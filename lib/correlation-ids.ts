@@ -23,9 +23,9 @@ export function withCorrelationIds<T extends object> (bindings: T, headers: Inco
   return Object.assign(bindings, correlationIds(headers))
 }
 
-/** Fabric's ids are uuids; a stranger's header must not swell each line of the log. */
+/** Fabric's ids are uuids; a stranger's header must not swell each line of the log, nor bring a token into it. */
 const LONGEST_ID = 128
 
 function bounded (header: string | string[] | undefined): string | undefined {
-  return typeof header === 'string' && header !== '' ? header.slice(0, LONGEST_ID) : undefined
+  return typeof header === 'string' && header !== '' && !header.includes('eyJ') ? header.slice(0, LONGEST_ID) : undefined
 }

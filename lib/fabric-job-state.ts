@@ -49,9 +49,16 @@ export const fabricJobState = fastifyPlugin<FabricJobStateOptions>(async (app, o
     // The headers are in the schema for its readers: who asks is authentication's to judge, and the ids may be absent.
     validatorCompiler: ({ httpPart }) => httpPart === 'params' ? validateParams : () => true,
     handler: async (request, reply) => {
-      const state = await resolveInTime(resolveJobState, request.params, new PollContext(reply), resolverTimeout)
-      // Fastify waits for the reply then; it would send a second one while a hook of the host takes its time.
-      return send(reply, 200, state)
+      try {
+        const state = await resolveInTime(resolveJobState, request.params, new PollContext(reply), resolverTimeout)
+        // Fastify waits for the reply then; it would send a second one while a hook of the host takes its time.
+        return send(reply, 200, state)
+      } catch (error) {
+        if (!reply.sent) throw error
+        // The server's own handlerTimeout was the earlier one; Fastify would log the error as it is.
+        request.log.warn({ err: loggableError(error) }, 'The resolver failed after the server\'s handlerTimeout')
+        return reply
+      }
     },
     serializerCompiler: ({ httpStatus }) => httpStatus === '200' ? serializeState : serializeFailure,
     errorHandler: sendFailure
@@ -77,7 +84,8 @@ function warnOfShortParams (app: FastifyInstance): void {
   const { maxParamLength, routerOptions } = app.initialConfig
   const limit = routerOptions?.maxParamLength ?? maxParamLength
   if (limit !== undefined && limit < LONGEST_PARAM) {
-    app.log.warn(`A job type can be longer than maxParamLength, ${limit}: write Fastify({ routerOptions: { maxParamLength: ${LONGEST_PARAM} } })`)
+    const write = `Fastify({ routerOptions: { maxParamLength: ${LONGEST_PARAM} } })`
+    app.log.warn(`A job type can be longer than maxParamLength, ${limit}: write ${write}`)
   }
 }
 

@@ -1,3 +1,5 @@
+import { isNativeError } from 'node:util/types'
+
 /** An error as the log may have it. */
 export interface LoggableError {
   name: string
@@ -26,12 +28,14 @@ const DEEPEST_CAUSE = 5
 const MOST_ERRORS = 5
 
 function describe (error: unknown, depth: number): LoggableError {
-  if (!(error instanceof Error)) return notAnError(error)
+  // An error of another realm (node:vm) is an instance of that one's Error.
+  if (!(error instanceof Error || isNativeError(error))) return notAnError(error)
   const described: LoggableError = { name: text(error.name), message: text(error.message) }
   // Without a prototype: pino then takes the error's type from its name.
   Object.setPrototypeOf(described, null)
   if (error.stack !== undefined) described.stack = text(error.stack)
-  if ('code' in error && isCode(error.code)) described.code = error.code
+  if ('code' in error && typeof error.code === 'string') described.code = text(error.code)
+  if ('code' in error && typeof error.code === 'number') described.code = error.code
   if ('statusCode' in error && typeof error.statusCode === 'number') described.statusCode = error.statusCode
   if (depth > 0 && 'cause' in error) described.cause = describe(error.cause, depth - 1)
   if (depth > 0 && error instanceof AggregateError) {
@@ -49,8 +53,4 @@ function notAnError (thrown: unknown): LoggableError {
 /** A value as text, without what looks like a token: a compact JWS begins with `eyJ`, the base64url of `{"`. */
 function text (value: unknown): string {
   return String(value).replace(/eyJ[\w-]*(?:\.[\w-]*)*/g, '[token]')
-}
-
-function isCode (code: unknown): code is string | number {
-  return typeof code === 'string' || typeof code === 'number'
 }

@@ -23,12 +23,13 @@ export async function resolveInTime (
 ): Promise<ItemJobInstanceState> {
   try {
     const answer = resolveJobState(job, context)
-    return checkedJobState(isPromiseLike(answer) ? await inTime(answer, context, timeout) : answer)
+    const settled = isPromiseLike(answer) ? await inTime(answer, context, timeout) : answer
+    context.finish()
+    return checkedJobState(settled)
   } catch (thrown) {
+    context.finish()
     // Fastify, the host's hooks and the log get an error that is one, whatever was thrown.
     throw toWorkloadError(thrown)
-  } finally {
-    context.finish()
   }
 }
 

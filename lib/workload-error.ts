@@ -32,9 +32,9 @@ export class WorkloadError extends Error implements ErrorResponse {
   readonly statusCode: number
 
   constructor (options: WorkloadErrorOptions) {
-    const { statusCode } = options
     const reading = readErrorResponse(options)
     if ('problems' in reading) throw new TypeError(`WorkloadError: ${reading.problems.map(sentence).join(', ')}`)
+    const { statusCode } = options
     if (!isErrorStatus(statusCode)) throw new TypeError('WorkloadError: statusCode must be an integer from 400 to 599')
 
     super(reading.value.message, options)
@@ -52,5 +52,5 @@ export function isErrorStatus (statusCode: unknown): statusCode is number {
 }
 
 function sentence ({ path, message }: { path: string, message: string }): string {
-  return `${path.slice(1)} ${message}`
+  return `${path.slice(1) || 'its options'} ${message}`
 }

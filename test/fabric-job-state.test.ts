@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifySchema, L
 import t from 'tap'
 
 import fabricJobState, { fabricJobState as named, toErrorResponse, WorkloadError } from '../lib/index.js'
+import { pending } from './helpers/pending.js'
 import {
   activityId, holdToContract, host, pluginOptions, pollPath, recordedLog, requestId, sample, sampleState, workload
 } from './helpers/poll.js'
@@ -125,7 +126,10 @@ t.test('A failure', async (t) => {
         source: 'External',
         isPermanent: false,
         moreDetails: [{
-          errorCode: 'Lock', message: 'Held.', messageParameters: ['c'], additionalParameters: [{ name: 'by', value: 'Ö' }]
+          errorCode: 'Lock',
+          message: 'Held.',
+          messageParameters: ['c'],
+          additionalParameters: [{ name: 'by', value: 'Ö' }]
         }]
       })
     }, 409, {
@@ -149,7 +153,9 @@ t.test('A failure', async (t) => {
     }, 409, { errorCode: 'Held', message: 'Another run holds it.', source: 'User', isPermanent: true }],
     ['an error with a 5xx statusCode', () => {
       throw Object.assign(new Error('password=hunter2'), { statusCode: 502 })
-    }, 502, { errorCode: 'BadGateway', message: 'The workload answered: Bad Gateway.', source: 'System', isPermanent: false }],
+    }, 502, {
+      errorCode: 'BadGateway', message: 'The workload answered: Bad Gateway.', source: 'System', isPermanent: false
+    }],
     ['any other error', () => { throw new RangeError('password=hunter2') }, 500, {
       errorCode: 'InternalError',
       message: 'The workload could not answer because of an internal error.',
@@ -222,7 +228,9 @@ t.test('The log of a failure', async (t) => {
     t.match(await failed(() => { throw new RangeError('disk full') }), [{
       level: 50,
       msg: 'The state of the job could not be told',
-      err: { type: 'WorkloadError', statusCode: 500, message: /: disk full$/, stack: /caused by: RangeError: disk full\n +at / }
+      err: {
+        type: 'WorkloadError', statusCode: 500, message: /: disk full$/, stack: /caused by: RangeError: disk full\n +at /
+      }
     }])
   })
 
@@ -328,13 +336,14 @@ t.test('A host', async (t) => {
       for (const app of [first, last]) {
         const answer = await app.inject(url)
         const { date, ...answerHeaders } = answer.headers
-        t.same({ statusCode: answer.statusCode, body: answer.body, headers: answerHeaders }, { statusCode, body, headers }, url)
+        t.same([answer.statusCode, answer.body, answerHeaders], [statusCode, body, headers], url)
       }
     }
     for (const app of [first, last]) {
       for (const prefix of ['/a', '/b']) {
         t.same(holdToContract(t, await app.inject(prefix + pollPath())), sampleState)
-        t.match(holdToContract(t, await app.inject(prefix + pollPath({ itemId: 'bad' }))), { errorCode: 'InvalidParameter' })
+        const refused = await app.inject(prefix + pollPath({ itemId: 'bad' }))
+        t.match(holdToContract(t, refused), { errorCode: 'InvalidParameter' })
       }
     }
   })
@@ -347,7 +356,8 @@ t.test('A host', async (t) => {
       const app = host(t)
       if (when === 'after') await app.register(fabricJobState, pluginOptions())
       for (const schema of others) app.addSchema(schema)
-      app.get('/host', { schema: { response: { 200: { $ref: 'ErrorResponse#' } } } }, async () => ({ host: 'own', other: 1 }))
+      const schema = { response: { 200: { $ref: 'ErrorResponse#' } } }
+      app.get('/host', { schema }, async () => ({ host: 'own', other: 1 }))
       if (when === 'before') await app.register(fabricJobState, pluginOptions())
 
       t.equal((await app.inject('/host')).body, '{"host":"own"}', when)
@@ -372,7 +382,9 @@ t.test('A host', async (t) => {
 
   t.test('may give each reply a serializer in a hook: the route\'s bodies stay as they are', async (t) => {
     const app = host(t)
-    app.addHook('onRequest', async (request, reply) => { reply.serializer((value) => JSON.stringify({ wrapped: value })) })
+    app.addHook('onRequest', async (request, reply) => {
+      reply.serializer((value) => JSON.stringify({ wrapped: value }))
+    })
     app.register(fabricJobState, pluginOptions(({ itemType }) => itemType === 'none' ? null : sampleState))
     t.same(holdToContract(t, await app.inject(pollPath())), sampleState)
     t.match(holdToContract(t, await app.inject(pollPath({ itemType: 'none' }))), { errorCode: 'JobInstanceNotFound' })
@@ -429,7 +441,9 @@ t.test('A host', async (t) => {
         const app = host(t)
         let thrown = 0
         app.addHook('onSend', async () => { if (thrown++ < times) throw new Error('no') })
-        if (own === 'its own error handler') app.setErrorHandler((error, request, reply) => reply.code(418).send({ error }))
+        if (own === 'its own error handler') {
+          app.setErrorHandler((error, request, reply) => reply.code(418).send({ error }))
+        }
         app.register(fabricJobState, pluginOptions())
         const answer = await app.inject(pollPath())
         t.ok(answer.statusCode >= 400, String(answer.statusCode))
@@ -457,12 +471,12 @@ t.test('A host', async (t) => {
 
   t.test('may limit the time of all handlers: its 503 has the contract\'s form', async (t) => {
     const app = host(t, { handlerTimeout: 20 })
-    let settle: (state: typeof sampleState) => void = () => t.fail('the resolver has been asked')
-    app.register(fabricJobState, pluginOptions(() => new Promise((resolve) => { settle = resolve })))
+    const work = pending<typeof sampleState>()
+    app.register(fabricJobState, pluginOptions(() => work.promise))
     const answer = await app.inject(pollPath())
     t.equal(answer.statusCode, 503)
     t.match(holdToContract(t, answer), { errorCode: 'ServiceUnavailable', source: 'System', isPermanent: false })
-    settle(sampleState)
+    work.resolve(sampleState)
   })
 
   t.test('may say how the server\'s own refusals look, with toErrorResponse', async (t) => {

@@ -24,16 +24,15 @@ const refusals: [what: string, options: object, message: string][] = [
     `a resolverTimeout of ${typeof resolverTimeout} ${resolverTimeout}`, { ...pluginOptions(), resolverTimeout },
     'resolverTimeout is a whole number of milliseconds from 0 (no deadline) to 2147483647'
   ]),
-  // What authentication may be.
-  ...[undefined, true, null, 0, {}].map((authentication): [string, object, string] => [
-    `authentication: ${JSON.stringify(authentication)}`, { ...pluginOptions(), authentication },
-    'write authentication: false; there is nothing else yet'
-  ])
+  ['authentication left out, with no subjectAndApp in a parent scope', { resolveJobState () { return null } },
+    'say who is Fabric: authentication: { publisherTenantId, audience, clientId }; or register subjectAndApp in a parent ' +
+    'scope; or let everybody pass with authentication: false']
 ]
 
 for (const [what, options, message] of refusals) {
   t.test(`Registration refuses ${what}, and says what to write`, async (t) => {
-    await t.rejects(Promise.resolve(registered(t, options).ready()), new TypeError(`fastify-fabric-job-state: ${message}.`))
+    await t.rejects(Promise.resolve(registered(t, options).ready()),
+      new TypeError(`fastify-fabric-job-state: ${message}.`))
   })
 }
 

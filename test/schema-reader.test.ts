@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { runInNewContext } from 'node:vm'
 
 import { Type } from '@sinclair/typebox'
@@ -110,7 +111,8 @@ t.test('A problem', async (t) => {
     ['a revoked proxy', (() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy })()]
   ] as const) {
     t.test(`is ${what} that throws`, async (t) => {
-      t.same(readState(value), { problems: [{ path: '', message: 'must be readable: a getter or a proxy of it threw' }] })
+      const message = 'must be readable: a getter or a proxy of it threw'
+      t.same(readState(value), { problems: [{ path: '', message }] })
     })
   }
 })
@@ -119,7 +121,7 @@ t.test('A uuid', async (t) => {
   t.test('comes out in lower case', async (t) => {
     fc.assert(fc.property(fc.uuid(), fc.infiniteStream(fc.boolean()), (uuid, isUpper) => {
       const mixed = [...uuid].map((letter) => isUpper.next().value ? letter.toUpperCase() : letter).join('')
-      t.strictSame(readUuid(mixed), { value: uuid })
+      assert.deepEqual(readUuid(mixed), { value: uuid })
     }), { numRuns: 50 })
   })
 
@@ -139,11 +141,13 @@ t.test('A uuid', async (t) => {
 })
 
 t.test('A time', async (t) => {
-  const anyDate = fc.date({ min: new Date('0000-01-02T00:00:00Z'), max: new Date('9999-12-30T00:00:00Z'), noInvalidDate: true })
+  const anyDate = fc.date({
+    min: new Date('0000-01-02T00:00:00Z'), max: new Date('9999-12-30T00:00:00Z'), noInvalidDate: true
+  })
 
   t.test('may be any valid Date', async (t) => {
     fc.assert(fc.property(anyDate, (date) => {
-      t.strictSame(readTime(date), { value: date.toISOString() })
+      assert.deepEqual(readTime(date), { value: date.toISOString() })
     }))
   })
 
@@ -154,10 +158,10 @@ t.test('A time', async (t) => {
       const milliseconds = Number(digits.padEnd(3, '0').slice(0, 3))
       const time = Math.floor(date.getTime() / 1000) * 1000 + milliseconds
       const local = new Date(time + minutes * 60_000).toISOString().slice(0, 19)
-      const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60].map((n) => String(n).padStart(2, '0'))
-      const suffix = minutes === 0 && isLower ? 'Z' : `${minutes < 0 ? '-' : '+'}${hours}:${rest}`
+      const hoursAndMinutes = new Date(Math.abs(minutes) * 60_000).toISOString().slice(11, 16)
+      const suffix = minutes === 0 && isLower ? 'Z' : `${minutes < 0 ? '-' : '+'}${hoursAndMinutes}`
       const text = `${local}${digits && '.' + digits}${suffix}`
-      t.strictSame(readTime(isLower ? text.toLowerCase() : text), { value: new Date(time).toISOString() }, text)
+      assert.deepEqual(readTime(isLower ? text.toLowerCase() : text), { value: new Date(time).toISOString() }, text)
     }), { examples: [[new Date('2024-02-29T23:59:59Z'), '', -60, false]] })
   })
 

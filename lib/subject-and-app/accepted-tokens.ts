@@ -23,13 +23,13 @@ export class AcceptedTokens {
   /** The token, if it was accepted in this place, has not expired, and its signing key still holds. */
   get (kind: TokenKind, token: string, now: number): AcceptedToken | undefined {
     const accepted = this.#tokens?.get(key(token))
-    if (accepted === undefined || accepted.token !== token || accepted.kind !== kind) return undefined
+    if (accepted === undefined || accepted.principal.token !== token || accepted.kind !== kind) return undefined
     return this.#isCurrent(accepted, now) ? accepted : undefined
   }
 
   /** Remembers a token, unless it lives on the clock tolerance alone. */
   add (accepted: AcceptedToken, now: number): void {
-    if (this.#isCurrent(accepted, now)) this.#tokens?.set(key(accepted.token), accepted)
+    if (this.#isCurrent(accepted, now)) this.#tokens?.set(key(accepted.principal.token), accepted)
   }
 
   /** Lets go of what {@link get} would not give any more. */

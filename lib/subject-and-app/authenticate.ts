@@ -26,7 +26,7 @@ export class Authenticator {
   readonly #acceptedTokens: AuthenticatorOptions['acceptedTokens']
   readonly #now: () => number
   /** First sights under way, so that a token that comes with many requests at once is verified once. */
-  readonly #verifying = new Map<string, Promise<AcceptedToken | Refusal>>()
+  readonly #verifying: Record<TokenKind, Map<string, Promise<AcceptedToken | Refusal>>> = { app: new Map(), subject: new Map() }
 
   constructor ({ options, signingKeys, acceptedTokens, now }: AuthenticatorOptions) {
     this.#options = options
@@ -75,13 +75,13 @@ export class Authenticator {
 
   #verified (token: AcceptedToken | UnverifiedToken): AcceptedToken | Promise<AcceptedToken | Refusal> {
     if (isAccepted(token)) return token
-    const id = `${token.kind} ${token.token}`
-    let verifying = this.#verifying.get(id)
-    if (verifying === undefined) {
-      verifying = this.#verify(token).finally(() => this.#verifying.delete(id))
-      this.#verifying.set(id, verifying)
+    const underWay = this.#verifying[token.kind]
+    let verified = underWay.get(token.token)
+    if (verified === undefined) {
+      verified = this.#verify(token).finally(() => underWay.delete(token.token))
+      underWay.set(token.token, verified)
     }
-    return verifying
+    return verified
   }
 
   async #verify (token: UnverifiedToken): Promise<AcceptedToken | Refusal> {
@@ -115,7 +115,7 @@ function readCredentials (rawHeaders: readonly string[], options: CheckedAuthent
   const clientTenantId = onlyHeader(rawHeaders, 'x-ms-client-tenant-id')
   if (clientTenantId instanceof Refusal) return clientTenantId
   if (!isUuid(clientTenantId)) return new Refusal('x-ms-client-tenant-id header is not a uuid')
-  return { ...tokens, clientTenantId: clientTenantId.toLowerCase() }
+  return { appToken: tokens.appToken, subjectToken: tokens.subjectToken, clientTenantId: clientTenantId.toLowerCase() }
 }
 
 function onlyHeader (rawHeaders: readonly string[], name: string): string | Refusal {
@@ -125,10 +125,7 @@ function onlyHeader (rawHeaders: readonly string[], name: string): string | Refu
   return value
 }
 
-function toCaller (tenantId: string, app: AcceptedToken, subject: AcceptedToken | undefined): Caller {
-  const caller = { tenantId, app: Object.freeze({ claims: app.claims }) }
-  if (subject === undefined) return Object.freeze(caller)
-  const user = { token: subject.token, claims: subject.claims }
-  Object.defineProperty(user, 'token', { enumerable: false })
-  return Object.freeze({ ...caller, subject: Object.freeze(user) })
+function toCaller (tenantId: string, { principal: { claims } }: AcceptedToken, subject: AcceptedToken | undefined): Caller {
+  const app = Object.freeze({ claims })
+  return Object.freeze(subject === undefined ? { tenantId, app } : { tenantId, app, subject: subject.principal })
 }

@@ -1,4 +1,4 @@
-import type { CheckedAuthenticationOptions } from './options.js'
+import type { AuthenticationOptions, CheckedAuthenticationOptions } from './options.js'
 import { InsufficientScope, Refusal, badClaim, unexpectedClaim } from './refusal.js'
 import type { IdentifierClaim, TokenKind } from './refusal.js'
 import { isUuid } from './uuid.js'
@@ -54,7 +54,7 @@ export function checkClaims (
   options: CheckedAuthenticationOptions
 ): TokenIdentity | Refusal {
   const { ver, tid, iss, aud, nbf, exp, idtyp, scp, oid } = claims
-  const unexpected = (claim: IdentifierClaim, expected: string, option?: Parameters<typeof unexpectedClaim>[2]['option']) =>
+  const unexpected = (claim: IdentifierClaim, expected: string, option?: keyof AuthenticationOptions) =>
     unexpectedClaim(token, claim, { expected, received: claims[claim], option })
 
   // Both tokens.

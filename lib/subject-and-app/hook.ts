@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type { FastifyBaseLogger } from 'fastify'
 
 import { WorkloadError } from '../workload-error.js'
 import type { Authenticator } from './authenticate.js'
@@ -6,8 +6,23 @@ import type { Caller } from './caller.js'
 import { InsufficientScope, Refusal } from './refusal.js'
 import { SigningKeysUnavailable } from './signing-keys.js'
 
-/** An onRequest hook that lets nobody pass but Fabric and leaves in `request.fabricCaller` who is behind the call. */
-export type AuthenticationHook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
+/**
+ * An onRequest hook that lets nobody pass but Fabric and leaves in `request.fabricCaller` who is behind the call.
+ * It asks of request and reply what those of any server have, HTTP/2 and any type provider included.
+ */
+export type AuthenticationHook = (request: HookRequest, reply: HookReply, done: (error?: Error) => void) => void
+
+/** What the hook reads and writes of Fastify's request. */
+export interface HookRequest {
+  readonly raw: { readonly rawHeaders: readonly string[] }
+  readonly log: Pick<FastifyBaseLogger, 'info' | 'warn'>
+  fabricCaller: Caller | undefined
+}
+
+/** What the hook writes of Fastify's reply. */
+export interface HookReply {
+  header (name: string, value: string): unknown
+}
 
 /**
  * Builds the hook: what the {@link Authenticator} finds becomes either a caller or the one error that `done` gets.
@@ -24,7 +39,7 @@ export function buildAuthenticationHook (authenticator: Pick<Authenticator, 'aut
   }
 }
 
-function conclude (outcome: Caller | Refusal, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+function conclude (outcome: Caller | Refusal, request: HookRequest, reply: HookReply, done: (error?: Error) => void): void {
   if (outcome instanceof Refusal) {
     // All that anybody gets to know of the reason is in this line.
     request.log.info({ reason: outcome.reason, ...outcome.details }, 'SubjectAndApp authentication refused')
@@ -34,7 +49,7 @@ function conclude (outcome: Caller | Refusal, request: FastifyRequest, reply: Fa
   done()
 }
 
-function fail (error: Error, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+function fail (error: Error, request: HookRequest, reply: HookReply, done: (error?: Error) => void): void {
   if (!(error instanceof SigningKeysUnavailable)) return done(error)
   request.log.warn({ err: error }, 'SubjectAndApp authentication unavailable')
   reply.header('Retry-After', String(error.retryAfter))
@@ -42,7 +57,7 @@ function fail (error: Error, request: FastifyRequest, reply: FastifyReply, done:
 }
 
 /** One and the same for every reason. */
-function authenticationFailed (reply: FastifyReply): WorkloadError {
+function authenticationFailed (reply: HookReply): WorkloadError {
   reply.header('WWW-Authenticate', 'SubjectAndAppToken1.0')
   return new WorkloadError({
     statusCode: 401,

@@ -38,7 +38,8 @@ export interface AuthenticationOptions {
   jwksUri?: string | undefined
   /**
    * The applications that call as Fabric, uuids: what `appid` (v1.0) and `azp` (v2.0) may be.
-   * @default Fabric's back end `00000009-0000-0000-c000-000000000000` and Fabric's client for workloads `d2450708-699c-41e3-8077-b0c8341509aa`
+   * @default ['00000009-0000-0000-c000-000000000000', 'd2450708-699c-41e3-8077-b0c8341509aa']: Fabric's back end and
+   * Fabric's client for workloads
    */
   fabricAppIds?: readonly string[] | undefined
   /**
@@ -57,8 +58,8 @@ export interface AuthenticationOptions {
    */
   clockTolerance?: number | undefined
   /**
-   * How many accepted tokens are remembered, 0 to 1,000,000; a remembered token takes at most about 4 kB. 0 = none, then each request
-   * costs two signature checks.
+   * How many accepted tokens are remembered, 0 to 1,000,000; each takes about 4 kB.
+   * 0 = none, then each request costs two signature checks.
    * @default 10000
    */
   tokenCacheSize?: number | undefined

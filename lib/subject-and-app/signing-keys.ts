@@ -146,7 +146,7 @@ export class SigningKeys {
     return [...this.#published].filter((key) => key.kid === kid)
   }
 
-  /** The fetch that callers cause: they share one, and none begins within the cool-down after the last, whatever became of it. */
+  /** The fetch that callers cause: they share one, and none begins in the cool-down after the last, whatever its outcome. */
   async #lookAgain (): Promise<void> {
     if (this.#fetching || this.#now() >= this.#coolDownUntil) await this.refresh()
   }

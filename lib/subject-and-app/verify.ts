@@ -1,6 +1,7 @@
 import { decodeJwt, decodeProtectedHeader, errors, jwtVerify } from 'jose'
 import type { JWTPayload } from 'jose'
 
+import type { Caller } from './caller.js'
 import { checkClaims, issuerV2 } from './claims.js'
 import type { TokenIdentity } from './claims.js'
 import { isCompactJws } from './header.js'
@@ -9,7 +10,7 @@ import { Refusal, badClaim } from './refusal.js'
 import type { TokenKind } from './refusal.js'
 import type { SigningKey, SigningKeys } from './signing-keys.js'
 
-/** A token whose claims hold if its signature does, which nobody has looked at yet. */
+/** A token whose claims hold; its signature and its time are still to be looked at. */
 export interface UnverifiedToken {
   readonly kind: TokenKind
   readonly token: string
@@ -20,10 +21,10 @@ export interface UnverifiedToken {
 /** A token that holds: what depends on the token alone, nothing of the request that it came with. */
 export interface AcceptedToken {
   readonly kind: TokenKind
-  readonly token: string
   readonly identity: TokenIdentity
   readonly signingKey: SigningKey
-  readonly claims: Readonly<JWTPayload>
+  /** The token and its claims, frozen and the token hidden as a caller has them: made once, not for each request. */
+  readonly principal: NonNullable<Caller['subject']>
 }
 
 /** Whether a token was verified already. */
@@ -66,7 +67,7 @@ export async function verify (
       clockTolerance: options.clockTolerance,
       currentDate: new Date(now())
     })
-    return { kind, token: flatten(token), identity, signingKey, claims: deepFreeze(payload) }
+    return { kind, identity, signingKey, principal: toPrincipal(token, payload) }
   } catch (error) {
     if (error instanceof errors.JWTExpired) return badClaim(kind, 'exp', 'token has expired')
     if (error instanceof errors.JWTClaimValidationFailed) return badClaim(kind, error.claim, 'token is not yet valid')
@@ -75,6 +76,7 @@ export async function verify (
   }
 }
 
+/** Read by jose, which reads it again when it verifies: the same reader for the rules and for the signature. */
 function parse (token: string): { header: Record<string, unknown>, claims: Record<string, unknown> } | undefined {
   if (!isCompactJws(token)) return undefined
   try {
@@ -98,6 +100,12 @@ function checkHeader (kind: TokenKind, { alg, kid, crit, typ, ...others }: Recor
   // A token that the authority made for another purpose says so here (RFC 8725, 3.11).
   if (typ !== undefined && !(typeof typ === 'string' && TYPES.includes(typ.toLowerCase()))) return refuse('typ is not JWT')
   return kid
+}
+
+function toPrincipal (token: string, claims: JWTPayload): AcceptedToken['principal'] {
+  const principal = { token: flatten(token), claims: deepFreeze(claims) }
+  Object.defineProperty(principal, 'token', { enumerable: false })
+  return Object.freeze(principal)
 }
 
 /** A copy that does not keep alive the whole header that the token was cut from. */

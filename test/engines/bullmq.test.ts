@@ -9,7 +9,7 @@ import t, { type Test } from 'tap'
 
 import { bullmqJobState, cancelJob, fabricProcessor, isCancelled, stampJob } from '../../lib/engines/bullmq.js'
 import { WorkloadError, type JobInstance } from '../../lib/index.js'
-import { CALLER, ENGINE_DOWN, Fabric, NOT_THERE, someJob, state, type Answer } from './polling.js'
+import { CALLER, ENGINE_DOWN, NOT_THERE, Poller, someJob, state, type Answer } from './polling.js'
 import { Proxy, REDIS_URL, skipWithout } from './services.js'
 
 const skip = await skipWithout('Redis', REDIS_URL)
@@ -93,11 +93,11 @@ interface Told extends Answer {
 class Story {
   readonly engine: Engine
   readonly told: Record<string, Told> = {}
-  readonly #fabric: Fabric
+  readonly #fabric: Poller
 
   constructor (t: Test) {
     this.engine = new Engine(t)
-    this.#fabric = new Fabric(bullmqJobState(({ jobType }) => this.engine.queue(jobType)))
+    this.#fabric = new Poller(bullmqJobState(({ jobType }) => this.engine.queue(jobType)))
   }
 
   async tell (what: string, job: JobInstance): Promise<void> {
@@ -306,7 +306,7 @@ t.test('the table of states holds every state that the installed BullMQ knows', 
 t.test('a cancelled job is Cancelled from then on, whatever becomes of it', { skip }, async (t) => {
   const engine = new Engine(t)
   const queue = engine.queue('calculateForecast')
-  const fabric = new Fabric(bullmqJobState(queue))
+  const fabric = new Poller(bullmqJobState(queue))
   const startTimeUtc = async (job: JobInstance) => new Date(Number((await queue.getJob(job.jobInstanceId))?.processedOn)).toJSON()
 
   const waiting = await engine.add(someJob())
@@ -343,7 +343,7 @@ t.test('a cancelled job is Cancelled from then on, whatever becomes of it', { sk
 t.test('a job is there only for its own tenant, workspace, item type, item and job type', { skip }, async (t) => {
   const engine = new Engine(t)
   const queue = engine.queue('forecasts')
-  const fabric = new Fabric(bullmqJobState(queue))
+  const fabric = new Poller(bullmqJobState(queue))
   const job = someJob()
   const add = (name: string, data: unknown, jobId: string) => queue.add(name, data, { jobId })
   await add('a', stampJob(job, CALLER, {}).data, job.jobInstanceId)
@@ -373,7 +373,7 @@ t.test('a job is there only for its own tenant, workspace, item type, item and j
 })
 
 t.test('a job that no queue is for is not there', async (t) => {
-  const fabric = new Fabric(bullmqJobState(() => undefined))
+  const fabric = new Poller(bullmqJobState(() => undefined))
   t.strictSame(await fabric.poll(someJob()), NOT_THERE)
 })
 
@@ -387,7 +387,7 @@ t.test('the same job instance added twice is one job', { skip }, async (t) => {
 t.test('a poll is one command, on the key of the job', { skip }, async (t) => {
   const engine = new Engine(t)
   const queue = engine.queue('calculateForecast')
-  const fabric = new Fabric(bullmqJobState(queue))
+  const fabric = new Poller(bullmqJobState(queue))
   const job = await engine.add(someJob())
 
   const redis = new Redis(REDIS_URL)
@@ -413,7 +413,7 @@ t.test('while Redis is away the answer is 503, and the state again as soon as it
   t.teardown(() => proxy.stop())
   const engine = new Engine(t, proxy.url)
   const queue = engine.queue('calculateForecast')
-  const fabric = new Fabric(bullmqJobState(queue, { timeout: 100 }))
+  const fabric = new Poller(bullmqJobState(queue, { timeout: 100 }))
   const job = await engine.add(someJob())
   t.strictSame(await fabric.poll(job), NOT_STARTED, 'before')
   const client = await queue.getBackend().client
@@ -448,5 +448,5 @@ t.test('as long as there has been no connection at all the answer is 503', async
   const queue = new Queue('calculateForecast', { connection: { url: proxy.url } })
   queue.on('error', () => {})
   t.teardown(() => queue.close())
-  t.strictSame(await new Fabric(bullmqJobState(queue, { timeout: 50 })).poll(someJob()), ENGINE_DOWN)
+  t.strictSame(await new Poller(bullmqJobState(queue, { timeout: 50 })).poll(someJob()), ENGINE_DOWN)
 })

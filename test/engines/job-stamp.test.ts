@@ -1,15 +1,15 @@
 import t from 'tap'
 
 import { bearsStamp, stampJob, stampOf } from '../../lib/engines/job-stamp.js'
-import { CALLER, someJob, TENANT } from './polling.js'
+import { CALLER, someJob } from './polling.js'
 
 t.test('a job is stamped with its tenant, workspace, item type, item and job type, uuids in lower case', async (t) => {
   const job = someJob()
   const upper = { ...job, workspaceId: job.workspaceId.toUpperCase(), itemId: job.itemId.toUpperCase(), jobInstanceId: job.jobInstanceId.toUpperCase() }
   const { jobInstanceId, ...place } = job
-  t.strictSame(stampJob(upper, { tenantId: TENANT.toUpperCase() }, { seconds: 5 }), {
+  t.strictSame(stampJob(upper, { tenantId: CALLER.tenantId.toUpperCase() }, { seconds: 5 }), {
     id: jobInstanceId,
-    data: { seconds: 5, fabricJob: { tenantId: TENANT, ...place } }
+    data: { seconds: 5, fabricJob: { ...CALLER, ...place } }
   })
 })
 

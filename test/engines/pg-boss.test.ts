@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 
 import { pgBossJobState, stampJob, type PgBossReader } from '../../lib/engines/pg-boss.js'
 import { fabricJobState, WorkloadError, type JobInstance } from '../../lib/index.js'
-import { CALLER, ENGINE_DOWN, Fabric, NOT_THERE, someJob, state, type Answer } from './polling.js'
+import { CALLER, ENGINE_DOWN, NOT_THERE, Poller, someJob, state, type Answer } from './polling.js'
 import { DATABASE_URL, Proxy, skipWithout } from './services.js'
 
 const QUIET = { supervise: false, schedule: false, registerInstance: false, monitorIntervalSeconds: 1 }
@@ -44,7 +44,7 @@ const at = (minutes: number) => new Date(Date.parse(START) + minutes * MINUTE).t
 async function story (t: Test, options: ConstructorOptions): Promise<Record<string, Answer>> {
   const clock = new TestClock(START)
   const boss = await startBoss(t, { ...options, clock, __test__enableSpies: true })
-  const fabric = new Fabric(pgBossJobState(boss))
+  const fabric = new Poller(pgBossJobState(boss))
   const told: Record<string, Answer> = {}
   const tell = async (what: string, job: JobInstance) => { told[what] = await fabric.poll(job) }
   const take = (job: JobInstance) => boss.fetch(job.jobType, { ignoreStartAfter: true })
@@ -250,7 +250,7 @@ t.test('the table of states holds every state that the installed pg-boss knows',
 t.test('a state that the table lacks is never told as another: 500', async (t) => {
   const findJobs = async () => [{ state: 'suspended', startedOn: null, completedOn: null, output: null }]
   // Stands in for a pg-boss of the future.
-  const fabric = new Fabric(pgBossJobState({ findJobs } as unknown as PgBossReader))
+  const fabric = new Poller(pgBossJobState({ findJobs } as unknown as PgBossReader))
   const { statusCode, body } = await fabric.poll(someJob())
   t.equal(statusCode, 500)
   t.match(body, { errorCode: 'InternalError', source: 'System' })
@@ -258,7 +258,7 @@ t.test('a state that the table lacks is never told as another: 500', async (t) =
 
 t.test('a job is there only for its own tenant, workspace, item type, item and job type', { skip }, async (t) => {
   const boss = await startBoss(t, { connectionString: DATABASE_URL })
-  const fabric = new Fabric(pgBossJobState(boss, { queue: () => 'forecasts' }))
+  const fabric = new Poller(pgBossJobState(boss, { queue: () => 'forecasts' }))
   await boss.createQueue('forecasts')
   const job = someJob()
   const { id, data } = stampJob(job, CALLER, {})
@@ -314,7 +314,7 @@ t.test('the same job instance sent twice is one job', { skip }, async (t) => {
 
 t.test('a job type that pg-boss takes for no queue name is not looked for', { skip }, async (t) => {
   const boss = await startBoss(t, { connectionString: DATABASE_URL })
-  const fabric = new Fabric(pgBossJobState(boss))
+  const fabric = new Poller(pgBossJobState(boss))
   for (const jobType of ['Contoso.Forecast.calculate', 'a_b-c/d', 'calculate forecast', 'prévision', 'a:b', 'a\0']) {
     const isName = await boss.createQueue(jobType).then(() => true, () => false)
     const job = someJob({ jobType })
@@ -325,7 +325,7 @@ t.test('a job type that pg-boss takes for no queue name is not looked for', { sk
 
 t.test('a poll is one query, a look-up in the primary key', { skip }, async (t) => {
   const boss = await startBoss(t, { connectionString: DATABASE_URL })
-  const fabric = new Fabric(pgBossJobState(boss))
+  const fabric = new Poller(pgBossJobState(boss))
   await boss.createQueue('calculateForecast')
   await boss.createQueue('ownTable', { partition: true })
   for (const jobType of ['calculateForecast', 'ownTable']) {
@@ -364,7 +364,7 @@ t.test('while PostgreSQL is away the answer is 503, and the state again as soon 
   const proxy = new Proxy(DATABASE_URL)
   await proxy.start()
   const boss = await startBoss(t, { connectionString: proxy.url })
-  const fabric = new Fabric(pgBossJobState(boss, { timeout: 100 }))
+  const fabric = new Poller(pgBossJobState(boss, { timeout: 100 }))
   await boss.createQueue('calculateForecast')
   const job = await send(boss, someJob())
   t.strictSame(await fabric.poll(job), NOT_STARTED, 'before')

@@ -3,9 +3,12 @@ import { randomUUID } from 'node:crypto'
 import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 
 import { fabricJobState, type JobInstance, type JobStateResolver } from '../../lib/index.js'
+import { createFabric, type FabricHeaders } from '../../lib/testing/index.js'
 
-export const TENANT = '6f2a1c1e-7d4b-4b8e-9a54-0c3f2d1e5b6a'
-export const CALLER = { tenantId: TENANT, app: { claims: {} } }
+const fabric = createFabric()
+
+/** The user whose job it is, as far as a stamp is concerned. */
+export const CALLER = { tenantId: fabric.registration.tenantId }
 
 /** A job instance of its own, of Fabric's sample item and job type. */
 export function someJob (job: Partial<JobInstance> = {}): JobInstance {
@@ -24,36 +27,27 @@ export interface Answer {
   body: unknown
 }
 
-/** Fabric: asks over HTTP how a job is doing. */
-export class Fabric {
-  readonly app: FastifyInstance
+/** Asks over HTTP how jobs are doing, as Fabric does: with tokens, in the name of a tenant. */
+export class Poller {
+  readonly #app: FastifyInstance
+  readonly #headers = new Map<string, Promise<FabricHeaders>>()
 
   constructor (resolveJobState: JobStateResolver) {
-    this.app = Fastify({ routerOptions: { maxParamLength: 256 } })
-    this.app.register(fabricJobState, { resolveJobState: callerFromHeader(resolveJobState), authentication: false })
+    this.#app = Fastify({ routerOptions: { maxParamLength: 256 } })
+    this.#app.register(fabricJobState, { resolveJobState, authentication: fabric.authentication })
   }
 
-  async poll (job: JobInstance, tenantId: string | undefined = TENANT): Promise<Answer> {
+  async poll (job: JobInstance, tenantId?: string): Promise<Answer> {
     const { statusCode, body } = await this.response(job, tenantId)
     return { statusCode, body: JSON.parse(body) }
   }
 
   /** The whole response, for those who look at more than status and body. */
-  response (job: JobInstance, tenantId: string | undefined = TENANT): Promise<LightMyRequestResponse> {
-    const [workspaceId, itemType, itemId, jobType, jobInstanceId] =
-      [job.workspaceId, job.itemType, job.itemId, job.jobType, job.jobInstanceId].map(encodeURIComponent)
-    return this.app.inject({
-      url: `/workspaces/${workspaceId}/items/${itemType}/${itemId}/jobTypes/${jobType}/instances/${jobInstanceId}`,
-      headers: { 'x-ms-client-tenant-id': tenantId }
-    })
-  }
-}
-
-/** Stands in for the authentication, which hands on the tenant that the token and this header agree on. */
-function callerFromHeader (resolveJobState: JobStateResolver): JobStateResolver {
-  return (job, { request, log, signal, activityId, requestId }) => {
-    const tenantId = String(request.headers['x-ms-client-tenant-id'])
-    return resolveJobState(job, { request, log, signal, activityId, requestId, caller: { ...CALLER, tenantId } })
+  async response (job: JobInstance, tenantId: string = CALLER.tenantId): Promise<LightMyRequestResponse> {
+    const headers = this.#headers.get(tenantId) ?? fabric.headers({ tenantId })
+    this.#headers.set(tenantId, headers)
+    const { url } = await fabric.poll({ job, appToken: 'made before', subjectToken: '' })
+    return this.#app.inject({ url, headers: await headers })
   }
 }
 

@@ -91,7 +91,8 @@ export function holdToContract (t: Test, answer: LightMyRequestResponse) {
 
 /** True for an answer that the contract allows; for properties, which want a boolean. */
 export function isOnContract ({ statusCode, headers, body }: LightMyRequestResponse): boolean {
-  if (headers['content-type'] !== 'application/json; charset=utf-8' || headers['cache-control'] !== 'no-store') return false
+  if (headers['content-type'] !== 'application/json; charset=utf-8') return false
+  if (headers['cache-control'] !== 'no-store') return false
   if (statusCode !== 200 && (statusCode < 400 || statusCode > 599)) return false
   return contractProblems(statusCode === 200 ? 'ItemJobInstanceState' : 'ErrorResponse', JSON.parse(body)).length === 0
 }

@@ -32,7 +32,7 @@ async function accept (kind: 'app' | 'subject', claims: Claims, key: Key = one):
 t.test('a token is remembered as what it was accepted as, letter by letter, until its exp', async (t) => {
   const tokens = new AcceptedTokens(10, signingKeys)
   const accepted = await accept('app', appClaims('1.0'))
-  const { token, identity } = accepted
+  const { principal: { token }, identity } = accepted
   t.equal(tokens.get('app', token, today), undefined)
   tokens.add(accepted, today)
   t.equal(tokens.get('app', token, today), accepted)
@@ -56,10 +56,10 @@ t.test('the bound holds, and the least recently used goes', async (t) => {
   if (!a || !b || !c) throw new Error('three were accepted')
   tokens.add(a, today)
   tokens.add(b, today)
-  tokens.get('app', a.token, today)
+  tokens.get('app', a.principal.token, today)
   tokens.add(c, today)
   t.equal(tokens.size, 2)
-  t.same([a, b, c].map(({ token }) => tokens.get('app', token, today) !== undefined), [true, false, true])
+  t.same([a, b, c].map(({ principal }) => tokens.get('app', principal.token, today) !== undefined), [true, false, true])
 })
 
 t.test('size 0 remembers nothing', async (t) => {
@@ -67,7 +67,7 @@ t.test('size 0 remembers nothing', async (t) => {
   const accepted = await accept('app', appClaims('1.0'))
   tokens.add(accepted, today)
   tokens.prune(today)
-  t.equal(tokens.get('app', accepted.token, today), undefined)
+  t.equal(tokens.get('app', accepted.principal.token, today), undefined)
   t.equal(tokens.size, 0)
 })
 
@@ -79,15 +79,15 @@ t.test('a token of a key that has gone is not given any more, and is let go by p
   tokens.add(goes, today)
   published = [one]
   await signingKeys.refresh()
-  t.equal(tokens.get('subject', goes.token, today), undefined)
-  t.equal(tokens.get('subject', stays.token, today), stays)
+  t.equal(tokens.get('subject', goes.principal.token, today), undefined)
+  t.equal(tokens.get('subject', stays.principal.token, today), stays)
   t.equal(tokens.size, 2)
   tokens.prune(today)
   t.equal(tokens.size, 1)
 })
 
 t.test('what is handed on of a token is frozen throughout', async (t) => {
-  const { claims } = await accept('app', appClaims('1.0', { nested: { list: [{}] } }))
+  const { principal: { claims } } = await accept('app', appClaims('1.0', { nested: { list: [{}] } }))
   const nested = claims.nested as { list: object[] }
   t.ok([claims, nested, nested.list, nested.list[0]].every(Object.isFrozen))
 })

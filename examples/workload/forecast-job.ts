@@ -1,0 +1,55 @@
+import { setTimeout } from 'node:timers/promises'
+
+import { Type, type Static } from '@sinclair/typebox'
+import { WorkloadError } from 'fastify-fabric-job-state'
+
+import { SALES } from './sales.js'
+import { forecast, smoothed, type Smoothing } from './smoothing.js'
+
+/** The one job type of this workload, and the name of its queue. */
+export const JOB_TYPE = 'calculateForecast'
+
+/** What a job's payload may say: how long to take, in seconds, and whether to fail. */
+export const forecastPayload = Type.Object({
+  seconds: Type.Optional(Type.Number({ minimum: 0, maximum: 3_600 })),
+  fail: Type.Optional(Type.Boolean())
+}, { additionalProperties: false })
+export type ForecastPayload = Static<typeof forecastPayload>
+
+const CANDIDATES = 100
+
+/** Looks for the smoothing that would have foretold the past best, as slowly as the payload asks for. */
+export async function calculateForecast ({ seconds = 10, fail = false }: ForecastPayload, signal?: AbortSignal): Promise<unknown> {
+  let best: Smoothing | undefined
+  for (let i = 1; i <= CANDIDATES; i++) {
+    await setTimeout(seconds * 1_000 / CANDIDATES, undefined, { signal })
+    const candidate = smoothed(SALES, i / CANDIDATES)
+    if (best === undefined || candidate.error < best.error) best = candidate
+    if (fail && i === CANDIDATES / 2) throw seriesTooShort()
+  }
+  return { alpha: best?.alpha, nextMonths: best && forecast(best, 12) }
+}
+
+function seriesTooShort (): WorkloadError {
+  return new WorkloadError({
+    statusCode: 422,
+    errorCode: 'SeriesTooShort',
+    message: 'The series "sales" has 3 points; a forecast needs at least 12.',
+    messageParameters: ['sales', '3', '12'],
+    source: 'User',
+    isPermanent: true
+  })
+}
+
+/** @throws {WorkloadError} for a job type that this workload does not have. */
+export function checkJobType (jobType: string): void {
+  if (jobType === JOB_TYPE) return
+  throw new WorkloadError({
+    statusCode: 400,
+    errorCode: 'UnknownJobType',
+    message: `This workload has no jobs of the type "${jobType}", only "${JOB_TYPE}".`,
+    messageParameters: [jobType, JOB_TYPE],
+    source: 'User',
+    isPermanent: true
+  })
+}

@@ -1,0 +1,128 @@
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import t, { type Test } from 'tap'
+
+import fabricJobState, { subjectAndApp, toErrorResponse } from '../lib/index.js'
+import { createFabric } from '../lib/testing/index.js'
+import { attackTable, controlTable, type RawRequest } from './attack-table.js'
+import { Forge } from './helpers/forge.js'
+import { contractProblems } from './helpers/poll.js'
+import { type RawResponse, requestText, sendRaw } from './helpers/raw-http.js'
+
+// Each request goes over a socket of its own, byte for byte: no client would send most of them.
+
+const forge = new Forge(createFabric())
+const { fabric } = forge
+const retired = { app: await fabric.appToken(), subject: await fabric.subjectToken() }
+await fabric.rotateKeys()
+fabric.retireKeys()
+const [app, subject] = [await fabric.appToken(), await fabric.subjectToken()]
+const { url: target, headers: good } = await fabric.poll({ appToken: app, subjectToken: subject })
+const loot = { forge, target, good, app, subject, retired }
+const attacks = await attackTable(loot)
+const goodPoll: RawRequest = {
+  name: 'the pair that the attacks are upon', status: 200, text: requestText(target, Object.entries(good).map((line) => line.join(': ')))
+}
+
+type Host = (app: FastifyInstance, resolve: (request: FastifyRequest) => void) => Promise<void>
+
+/** The two ways to use the authentication. */
+const hosts = {
+  route: (async (app, resolve) => {
+    await app.register(fabricJobState, {
+      resolveJobState: (_job, { request }) => {
+        resolve(request)
+        return { status: 'InProgress' }
+      },
+      authentication: forge.authentication
+    })
+  }) satisfies Host,
+  "host's own route, whose error handler logs": (async (app, resolve) => {
+    await app.register(subjectAndApp, forge.authentication)
+    app.setErrorHandler((error, request, reply) => {
+      request.log.error({ err: error, req: request, res: reply }, 'failed')
+      const { statusCode, body } = toErrorResponse(error)
+      return reply.code(statusCode).send(body)
+    })
+    app.get('/workspaces/*', { onRequest: app.authenticateSubjectAndApp }, (request) => {
+      resolve(request)
+      return { status: 'InProgress' }
+    })
+  }) satisfies Host
+}
+
+/** A server that writes down all that a log can be told. */
+async function serve (t: Test, host: Host) {
+  const log: string[] = []
+  let calls = 0
+  const server = Fastify({ logger: { level: 'trace', stream: { write: (line: string) => { log.push(line) } } } })
+  t.teardown(() => server.close())
+  await host(server, (request) => {
+    calls++
+    request.log.trace({ caller: request.fabricCaller, req: request }, 'called')
+  })
+  const { port } = new URL(await server.listen({ host: '127.0.0.1', port: 0 }))
+
+  /** Sends requests, each after the one before or so many at once, and holds the answers against what they have to be. */
+  async function send (t: Test, requests: RawRequest[], atOnce = 1): Promise<RawResponse[]> {
+    const before = calls
+    const responses: RawResponse[] = []
+    const mistakes: string[] = []
+    const queue = requests.values()
+    await Promise.all(Array.from({ length: atOnce }, async () => {
+      for (const { name, status, text } of queue) {
+        const response = await sendRaw(Number(port), text)
+        responses.push(response)
+        if (response.status !== status) mistakes.push(`${name}: ${response.status} and not ${status}`)
+      }
+    }))
+    t.same(mistakes, [], 'each is answered as it has to be')
+    t.equal(calls - before, requests.filter(({ status }) => status === 200).length, 'and nobody else reaches the resolver')
+    return responses
+  }
+  return { log, send }
+}
+
+t.test('the table has attacks of many kinds', async (t) => {
+  t.equal(new Set(attacks.map(({ name }) => name)).size, attacks.length, 'each name stands once')
+  t.equal(new Set(attacks.map(({ text }) => text)).size, attacks.length, 'each request stands once')
+  t.ok(attacks.length > 1000, `there are ${attacks.length}`)
+})
+
+t.test('no attack gets through to the route', async (t) => {
+  const server = await serve(t, hosts.route)
+
+  await t.test('before Fabric has ever called', async (t) => {
+    const refusals = (await server.send(t, attacks)).filter(({ status, body }) => status === 401 && body !== '')
+    const alike = new Set(refusals.map(({ headers, body }) => JSON.stringify({ ...headers, date: '', body })))
+    t.equal(alike.size, 1, 'and nobody is told why')
+    const [refusal] = refusals
+    const body = JSON.parse(refusal?.body ?? '')
+    t.equal(refusal?.headers['www-authenticate'], 'SubjectAndAppToken1.0')
+    t.same(contractProblems('ErrorResponse', body), [])
+    t.match(body, { errorCode: 'AuthenticationFailed', source: 'External', isPermanent: false })
+  })
+  await t.test('while everything that is Fabric does', async (t) => {
+    await server.send(t, await controlTable(loot))
+  })
+  await t.test('each just after a good call with the tokens that it was made of', async (t) => {
+    await server.send(t, attacks.flatMap((attack) => [goodPoll, attack]))
+  })
+  holdsNoToken(t, server.log)
+})
+
+for (const [name, host] of Object.entries(hosts)) {
+  t.test(`no attack gets through to the ${name}, 200 at once among good calls, from the first one on`, async (t) => {
+    const server = await serve(t, host)
+    const controls = await controlTable(loot)
+    await server.send(t, attacks.flatMap((attack, i) => [attack, controls[i % controls.length] ?? goodPoll]), 200)
+    holdsNoToken(t, server.log)
+  })
+}
+
+function holdsNoToken (t: Test, lines: string[]): void {
+  const log = lines.join('')
+  const sent = attacks.map(({ text }) => text).join('')
+  t.ok(log.includes('SubjectAndApp authentication refused'), 'the log says that there were refusals,')
+  t.same(lines.filter((line) => line.includes('eyJ')), [], 'it has no beginning of a token')
+  t.same([...new Set(log.match(/[\w-]{40,}/g))].filter((letters) => sent.includes(letters)), [], 'nor another part of one')
+}

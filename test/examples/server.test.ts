@@ -1,0 +1,146 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+import t, { type Test } from 'tap'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const OURS = /^(?:HOST|PORT|DATA_DIR|DATABASE_URL|FABRIC_|ENTRA_)/
+
+/** A workload server as a person has it: built, started, and told by its output where it is and how to call it. */
+class Server {
+  readonly #process: ChildProcess
+  readonly #headers: Record<string, string>
+  /** The address of a job, up to its id. */
+  readonly #jobs: string
+
+  static async start (t: Test, dataDir: string): Promise<Server> {
+    const process = startProcess(t, dataDir)
+    if (process.stdout === null) throw new Error('no output')
+    for await (const line of createInterface(process.stdout)) {
+      const [, jobs] = /^JOB=(.*\/)[\w-]+$/.exec(line) ?? []
+      if (jobs !== undefined) return new Server(process, dataDir, jobs)
+    }
+    throw new Error('the server ended without a word')
+  }
+
+  private constructor (process: ChildProcess, dataDir: string, jobs: string) {
+    this.#process = process
+    this.#jobs = jobs
+    const lines = readFileSync(join(dataDir, 'fabric-headers'), 'utf8').trim().split('\n')
+    this.#headers = Object.fromEntries(lines.map((line) => line.split(/: (.*)/, 2)))
+  }
+
+  async start (id: string, creationPayload: object): Promise<number> {
+    const response = await fetch(this.#jobs + id, {
+      method: 'POST',
+      headers: { ...this.#headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ creationPayload })
+    })
+    return response.status
+  }
+
+  async state (id: string, method = 'GET'): Promise<{ status: number, body: Record<string, unknown> }> {
+    const response = await fetch(this.#jobs + id, { method, headers: this.#headers })
+    return { status: response.status, body: Object(await response.json()) }
+  }
+
+  cancel (id: string) {
+    return this.state(`${id}/cancel`, 'POST')
+  }
+
+  /** Polls until the job has come to an end. */
+  async end (id: string): Promise<Record<string, unknown>> {
+    for (;;) {
+      const { body } = await this.state(id)
+      if (body.status !== 'NotStarted' && body.status !== 'InProgress') return body
+      await setTimeout(50)
+    }
+  }
+
+  async stranger (id: string): Promise<number> {
+    return (await fetch(this.#jobs + id)).status
+  }
+
+  /** @returns its exit code */
+  async stop (signal: NodeJS.Signals): Promise<number> {
+    this.#process.kill(signal)
+    const [code] = await once(this.#process, 'exit')
+    return code
+  }
+}
+
+function startProcess (t: Test, dataDir: string): ChildProcess {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name)))
+  const server = spawn(process.execPath, ['dist/examples/server.js'], {
+    cwd: ROOT,
+    env: { ...env, NODE_OPTIONS: '', PORT: '0', DATA_DIR: dataDir },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  t.teardown(() => server.kill('SIGKILL'))
+  return server
+}
+
+t.setTimeout(180_000)
+
+t.before(() => promisify(execFile)(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { cwd: ROOT }))
+
+t.test('the workload server runs jobs and tells how they are doing, also after a restart in mid-job', async (t) => {
+  const dataDir = t.testdir()
+  const [plain, failing, cancelled, long] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()]
+  const before = await Server.start(t, dataDir)
+
+  t.equal(await before.start(plain, { seconds: 1 }), 202)
+  t.equal(await before.start(plain.toUpperCase(), { seconds: 1 }), 202, 'Fabric may say it twice')
+  const { status, body } = await before.state(plain)
+  t.equal(status, 200)
+  t.match(body, { status: /^(?:NotStarted|InProgress)$/ })
+  const completed = await before.end(plain)
+  t.match(completed, { status: 'Completed', startTimeUtc: /Z$/, endTimeUtc: /Z$/ })
+
+  t.equal(await before.start(failing, { seconds: 0.1, fail: true }), 202)
+  const failed = await before.end(failing)
+  t.match(failed, {
+    status: 'Failed',
+    errorDetails: {
+      errorCode: 'SeriesTooShort',
+      message: 'The series "sales" has 3 points; a forecast needs at least 12.',
+      messageParameters: ['sales', '3', '12'],
+      source: 'User',
+      isPermanent: true
+    }
+  })
+
+  t.equal(await before.start(cancelled, { seconds: 600 }), 202)
+  const cancellation = await before.cancel(cancelled)
+  t.match(cancellation, { status: 200, body: { status: 'Cancelled', endTimeUtc: /Z$/ } })
+  t.match(await before.cancel(plain), { status: 200, body: completed }, 'too late to cancel')
+
+  t.match(await before.state(randomUUID()), { status: 404, body: { errorCode: 'JobInstanceNotFound' } })
+  t.match(await before.cancel(randomUUID()), { status: 404, body: { errorCode: 'JobInstanceNotFound' } })
+  t.equal(await before.stranger(plain), 401)
+
+  t.equal(await before.start(long, { seconds: 4 }), 202)
+  while ((await before.state(long)).body.status !== 'InProgress') await setTimeout(50)
+  t.equal(await before.stop('SIGTERM'), 0)
+
+  const after = await Server.start(t, dataDir)
+  t.strictSame((await after.state(plain)).body, completed)
+  t.strictSame((await after.state(failing)).body, failed)
+  t.strictSame(await after.state(cancelled), cancellation)
+  t.match(await after.end(long), { status: 'Completed' }, 'the job that was in progress has been run after all')
+
+  const second = startProcess(t, dataDir)
+  const [[code], complaint] = await Promise.all([once(second, 'exit'), second.stderr && text(second.stderr)])
+  t.equal(code, 1)
+  t.match(complaint, `${dataDir} is in use by process`)
+
+  t.equal(await after.stop('SIGINT'), 0)
+})

@@ -1,0 +1,79 @@
+import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+
+import { decodeJwt, type JWTPayload } from 'jose'
+
+import type { InternalAuthenticationOptions } from '../../lib/subject-and-app/options.js'
+import { jwksFetch } from '../../lib/subject-and-app/signing-keys.js'
+import type { Fabric, TokenVersion } from '../../lib/testing/index.js'
+
+/** Turns what is to be signed into the bytes of a signature. */
+export type Signer = (input: Buffer) => Buffer
+
+export const rs256 = (key: KeyObject): Signer => (input) => sign('sha256', input, key)
+export const rs512 = (key: KeyObject): Signer => (input) => sign('sha512', input, key)
+export const es256 = (key: KeyObject): Signer => (input) => sign('sha256', input, { key, dsaEncoding: 'ieee-p1363' })
+export const hmac = (hash: string, secret: string | Buffer): Signer => (input) => createHmac(hash, secret).update(input).digest()
+export const nothing: Signer = () => Buffer.alloc(0)
+
+const rsa = (modulusLength = 2048) => generateKeyPairSync('rsa', { modulusLength })
+const anyTenant = 'https://login.microsoftonline.com/{tenantid}/v2.0'
+
+/**
+ * Makes tokens that no library would sign. It has the private keys of keys that are published beside the Fabric's own:
+ * one good key, so that such a token is bad in its form alone, and some that are unfit for it, each by its `kid`.
+ */
+export class Forge {
+  readonly fabric: Fabric
+  /** The Fabric's `authentication`, with the keys of the forge among the published ones. */
+  readonly authentication: InternalAuthenticationOptions
+  readonly goodKey = rsa()
+  readonly unfitKeys: Record<string, { privateKey: KeyObject, signer: (key: KeyObject) => Signer, jwk: object }>
+
+  constructor (fabric: Fabric) {
+    const jwk = (publicKey: KeyObject, changes: object) => ({ ...publicKey.export({ format: 'jwk' }), use: 'sig', issuer: anyTenant, ...changes })
+    const unfit = ({ publicKey, privateKey }: { publicKey: KeyObject, privateKey: KeyObject }, changes: object, signer = rs256) =>
+      ({ privateKey, signer, jwk: jwk(publicKey, changes) })
+    const pair = rsa()
+    this.unfitKeys = {
+      'for-encryption': unfit(pair, { use: 'enc' }),
+      'for-wrapping-keys': unfit(pair, { key_ops: ['wrapKey'] }),
+      'for-rs512': unfit(pair, { alg: 'RS512' }),
+      'of-1024-bits': unfit(rsa(1024), {}),
+      elliptic: unfit(generateKeyPairSync('ec', { namedCurve: 'P-256' }), {}, es256),
+      'of-another-authority': unfit(pair, { issuer: 'https://contoso.example/{tenantid}/v2.0' }),
+      'of-v1-issuers': unfit(pair, { issuer: 'https://sts.windows.net/{tenantid}/' }),
+      'of-no-readable-issuer': unfit(pair, { issuer: ['https://login.microsoftonline.com/{tenantid}/v2.0'] })
+    }
+    const keys = [
+      { ...jwk(this.goodKey.publicKey, {}), kid: 'forge' },
+      ...Object.entries(this.unfitKeys).map(([kid, { jwk }]) => ({ ...jwk, kid })),
+      { kty: 'oct', kid: 'secret', k: base64url('a secret that is published') }
+    ]
+    this.fabric = fabric
+    this.authentication = {
+      ...fabric.authentication,
+      [jwksFetch]: async () => Response.json({ keys: [...(await fabric.jwks()).keys, ...keys] })
+    }
+  }
+
+  /** The claims of a good token, for a forged one. */
+  async claims (kind: 'app' | 'subject', version: TokenVersion = '1.0'): Promise<JWTPayload> {
+    return decodeJwt(await (kind === 'app' ? this.fabric.appToken({ version }) : this.fabric.subjectToken({ version })))
+  }
+
+  /** A token of any header and payload; an object is written as JSON, in place of or beside what a good header has. */
+  token (header: object | string, payload: object | string, signer = rs256(this.goodKey.privateKey)): string {
+    const head = typeof header === 'string' ? header : JSON.stringify({ typ: 'JWT', alg: 'RS256', kid: 'forge', ...header })
+    const body = typeof payload === 'string' ? payload : JSON.stringify(payload)
+    return this.seal(base64url(head), base64url(body), signer)
+  }
+
+  /** A token of two parts that are encoded already, well or badly. */
+  seal (head: string, body: string, signer = rs256(this.goodKey.privateKey)): string {
+    return `${head}.${body}.${base64url(signer(Buffer.from(`${head}.${body}`)))}`
+  }
+}
+
+export function base64url (bytes: string | Buffer): string {
+  return Buffer.from(bytes).toString('base64url')
+}

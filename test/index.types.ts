@@ -1,0 +1,110 @@
+// What the public types allow and refuse. The compiler is the test: nothing here runs.
+import Fastify from 'fastify'
+
+import fabricJobState, {
+  type Caller, type ErrorAnswer, type FabricJobStateOptions, type JobInstance, type JobState, type JobStateContext,
+  type JobStateResolver, toErrorResponse, WorkloadError, type WorkloadErrorOptions
+} from '../lib/index.js'
+import type { ErrorResponse, ItemJobInstanceState } from '../schemas/index.js'
+
+/** Holds where the two types are the same. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
+const holds = <T extends true>(_isSame?: T) => {}
+
+// The resolver's arguments are known where it is written, and its answer is checked there.
+const app = Fastify()
+app.register(fabricJobState, {
+  prefix: '/workload-api',
+  logLevel: 'warn',
+  authentication: false,
+  resolverTimeout: 10_000,
+  async resolveJobState (job, context) {
+    holds<Same<typeof job, JobInstance>>()
+    holds<Same<typeof context, JobStateContext>>()
+    holds<Same<typeof job.jobInstanceId, string>>()
+    holds<Same<typeof context.signal, AbortSignal>>()
+    holds<Same<typeof context.caller, Caller | undefined>>()
+    holds<Same<typeof context.activityId, string | undefined>>()
+    return { status: 'InProgress', startTimeUtc: new Date() }
+  }
+})
+app.register(fabricJobState, { authentication: false, resolveJobState: () => null })
+app.register(fabricJobState, { authentication: false, resolveJobState: () => undefined })
+app.register(fabricJobState, { authentication: false, resolveJobState: ({ jobInstanceId }) => jobs.get(jobInstanceId) })
+// @ts-expect-error There is no such status.
+app.register(fabricJobState, { authentication: false, resolveJobState: () => ({ status: 'Running' }) })
+// @ts-expect-error A status is required.
+app.register(fabricJobState, { authentication: false, resolveJobState: async () => ({ startTimeUtc: new Date() }) })
+// @ts-expect-error A time in milliseconds is no time.
+app.register(fabricJobState, { authentication: false, resolveJobState: () => ({ status: 'Failed', endTimeUtc: 7 }) })
+app.register(fabricJobState, {
+  authentication: false,
+  resolveJobState: (job) => {
+    // @ts-expect-error There is no such parameter.
+    return jobs.get(job.id)
+  }
+})
+// @ts-expect-error A resolver is required.
+app.register(fabricJobState, { authentication: false })
+// @ts-expect-error There is no such option.
+app.register(fabricJobState, { authentication: false, resolveJobState: () => null, timeout: 7 })
+// @ts-expect-error A timeout is a number.
+app.register(fabricJobState, { authentication: false, resolveJobState: () => null, resolverTimeout: '10s' })
+
+// A row of a database is a state as it is.
+declare const jobs: Map<string, {
+  id: number
+  status: ItemJobInstanceState['status']
+  startTimeUtc: Date | null
+  endTimeUtc: string | null
+  errorDetails: { errorCode: string, message: string, source: 'User', isPermanent: boolean | null } | null
+}>
+const resolver: JobStateResolver = async ({ jobInstanceId }) => jobs.get(jobInstanceId)
+const options: FabricJobStateOptions = { resolveJobState: resolver, authentication: false }
+app.register(fabricJobState, options)
+
+const states: JobState[] = [
+  { status: 'NotStarted' },
+  { status: 'InProgress', startTimeUtc: new Date(), endTimeUtc: null },
+  { status: 'Completed', startTimeUtc: '2023-12-10T14:41:39.412Z', endTimeUtc: undefined, errorDetails: null },
+  {
+    status: 'Failed',
+    errorDetails: {
+      errorCode: 'a',
+      message: 'b',
+      source: 'System',
+      isPermanent: null,
+      messageParameters: null,
+      moreDetails: [{ errorCode: 'c', message: 'd', messageParameters: null }]
+    }
+  },
+  // @ts-expect-error Statuses are written exactly so.
+  { status: 'completed' },
+  // @ts-expect-error The status is required: null is no status.
+  { status: null },
+  // @ts-expect-error So are an error's three.
+  { status: 'Failed', errorDetails: { errorCode: 'a', message: 'b' } },
+  // @ts-expect-error There is no such source.
+  { status: 'Failed', errorDetails: { errorCode: 'a', message: 'b', source: 'Nobody' } }
+]
+// What the contract has is what a resolver may give.
+const state: JobState = { status: 'Completed' } satisfies ItemJobInstanceState
+states.push(state, {} as ItemJobInstanceState)
+
+const workloadError: WorkloadErrorOptions = { statusCode: 409, errorCode: 'a', message: 'b', source: 'User', cause: 7 }
+const error = new WorkloadError(workloadError)
+holds<Same<typeof error.source, 'System' | 'User' | 'External'>>()
+holds<Same<typeof error.statusCode, number>>()
+// Whatever was thrown may be asked for its answer.
+toErrorResponse(undefined)
+const thrown: (Error & ErrorResponse)[] = [error]
+// @ts-expect-error A source is required.
+thrown.push(new WorkloadError({ statusCode: 409, errorCode: 'a', message: 'b' }))
+// @ts-expect-error A statusCode is required.
+thrown.push(new WorkloadError({ errorCode: 'a', message: 'b', source: 'User' }))
+// @ts-expect-error There is no such source.
+thrown.push(new WorkloadError({ statusCode: 409, errorCode: 'a', message: 'b', source: 'user' }))
+
+holds<Same<ReturnType<typeof toErrorResponse>, ErrorAnswer>>()
+holds<Same<ErrorAnswer['statusCode'], number>>()
+holds<Same<ErrorAnswer['body'], ErrorResponse>>()

@@ -1,0 +1,206 @@
+import { once } from 'node:events'
+import { Agent, get } from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
+import { type AddressInfo, connect } from 'node:net'
+
+import Fastify, { type FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+
+import fabricJobState, { type JobInstance, type JobStateContext } from '../lib/index.js'
+import { pending } from './helpers/pending.js'
+import { holdToContract, pluginOptions, pollPath, sample, sampleState, workload } from './helpers/poll.js'
+
+/** Starts a host on a port of its own. */
+async function listening (app: FastifyInstance): Promise<number> {
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  return (app.server.address() as AddressInfo).port
+}
+
+/** Sends the poll by hand; the socket may be destroyed at any moment. */
+function poll (port: number) {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(`GET ${pollPath()} HTTP/1.1\r\nHost: workload\r\n\r\n`)
+  return socket
+}
+
+t.test('The resolver', async (t) => {
+  t.test('gets the job, the uuids in lower case, and nothing more', async (t) => {
+    let asked: JobInstance | undefined
+    const app = workload(t, (job) => { asked = job; return sampleState })
+    await app.inject(pollPath({
+      workspaceId: sample.workspaceId.toUpperCase(),
+      itemId: sample.itemId.toUpperCase(),
+      jobInstanceId: sample.jobInstanceId.toUpperCase()
+    }))
+    t.strictSame(asked, sample)
+  })
+
+  t.test('gets a context that can be destructured', async (t) => {
+    const app = workload(t, (job, { request, log, signal, caller, activityId, requestId }) => {
+      t.equal(request.url, pollPath())
+      t.equal(request.params, job)
+      t.equal(log, request.log)
+      t.ok(signal instanceof AbortSignal)
+      t.equal(signal.aborted, false)
+      t.equal(caller, undefined)
+      t.equal(activityId, 'a')
+      t.equal(requestId, 'r')
+      return sampleState
+    })
+    const answer = await app.inject({ url: pollPath(), headers: { activityid: 'a', requestid: 'r' } })
+    t.same(holdToContract(t, answer), sampleState)
+  })
+})
+
+t.test('The signal', async (t) => {
+  t.test('is made when it is first read, and once', async (t) => {
+    let made = 0
+    t.intercept(globalThis, 'AbortController', {
+      value: class extends AbortController {
+        constructor () {
+          super()
+          made++
+        }
+      }
+    })
+    await workload(t).inject(pollPath())
+    await workload(t, async (_, { log: _log }) => sampleState).inject(pollPath())
+    await workload(t, () => { throw new Error('no') }).inject(pollPath())
+    await workload(t, () => new Promise(() => {}), { resolverTimeout: 5 }).inject(pollPath())
+    t.equal(made, 0)
+    await workload(t, async (_, context) => {
+      t.equal(context.signal, context.signal)
+      return sampleState
+    }).inject(pollPath())
+    t.equal(made, 1)
+  })
+
+  t.test('aborts at the deadline, with the reason', async (t) => {
+    const app = workload(t, async (_, { signal }) => {
+      await once(signal, 'abort')
+      t.match(signal.reason, { name: 'WorkloadError', errorCode: 'ResolverTimeout', statusCode: 504 })
+      throw signal.reason
+    }, { resolverTimeout: 10 })
+    t.match(holdToContract(t, await app.inject(pollPath())), { errorCode: 'ResolverTimeout' })
+  })
+
+  t.test('has aborted where it is first read after the deadline', async (t) => {
+    const { promise, resolve } = pending<AbortSignal>()
+    const answered = pending<void>()
+    const app = workload(t, async (_, context) => {
+      await answered.promise
+      resolve(context.signal)
+      return null
+    }, { resolverTimeout: 10 })
+    await app.inject(pollPath())
+    answered.resolve()
+    t.match(await promise, { aborted: true, reason: { errorCode: 'ResolverTimeout' } })
+  })
+
+  t.test('aborts when the client has gone', async (t) => {
+    const asked = pending<void>()
+    const aborted = pending<AbortSignal>()
+    const port = await listening(workload(t, async (_, { signal }) => {
+      signal.addEventListener('abort', () => aborted.resolve(signal))
+      asked.resolve()
+      await aborted.promise
+      throw signal.reason
+    }))
+    const socket = poll(port)
+    await asked.promise
+    socket.destroy()
+    t.match(await aborted.promise,
+      { aborted: true, reason: { message: 'The client closed the connection before the answer.' } })
+  })
+
+  t.test('has aborted where it is first read after the client has gone', async (t) => {
+    const asked = pending<void>()
+    const seen = pending<AbortSignal>()
+    const port = await listening(workload(t, async (_, context) => {
+      asked.resolve()
+      await once(context.request.socket, 'close')
+      await new Promise(setImmediate)
+      seen.resolve(context.signal)
+      return null
+    }))
+    const socket = poll(port)
+    await asked.promise
+    socket.destroy()
+    t.match(await seen.promise, { aborted: true, reason: { message: /client closed/ } })
+  })
+
+  t.test('aborts when an HTTP/2 client has gone', async (t) => {
+    const asked = pending<void>()
+    const aborted = pending<AbortSignal>()
+    const app = Fastify({ http2: true })
+    t.after(() => app.close())
+    app.register(fabricJobState, pluginOptions(async (_, { signal }) => {
+      signal.addEventListener('abort', () => aborted.resolve(signal))
+      asked.resolve()
+      await aborted.promise
+      return null
+    }))
+    await app.listen({ host: '127.0.0.1', port: 0 })
+    const client = connectHttp2(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}`)
+    t.after(() => client.close())
+    const stream = client.request({ ':path': pollPath() })
+    await asked.promise
+    stream.close()
+    t.match(await aborted.promise, { aborted: true, reason: { message: /client closed/ } })
+  })
+
+  t.test('does not abort once the resolver has settled, though the client goes, or is first asked for then', async (t) => {
+    for (const isReadEarly of [true, false]) {
+      let context: JobStateContext | undefined
+      const closed = pending<void>()
+      const port = await listening(workload(t, async (_, given) => {
+        context = given
+        if (isReadEarly) t.equal(given.signal.aborted, false)
+        given.request.raw.socket.once('close', () => closed.resolve())
+        return sampleState
+      }))
+      const agent = new Agent({ keepAlive: true })
+      const [answer] = await once(get({ port, path: pollPath(), agent }), 'response')
+      await answer.toArray()
+      agent.destroy()
+      await closed.promise
+      t.equal(context?.signal.aborted, false)
+    }
+  })
+
+  async function listenersAtSend (t: Test, resolve: Parameters<typeof workload>[1]) {
+    const app = workload(t, resolve, { resolverTimeout: 10 })
+    let listeners = 0
+    app.addHook('onSend', async (_request, { raw }) => { listeners = raw.listenerCount('close') })
+    await app.inject(pollPath())
+    return listeners
+  }
+
+  t.test('leaves no listener behind', async (t) => {
+    const before = await listenersAtSend(t, () => sampleState)
+    t.equal(await listenersAtSend(t, async (_, { signal }) => { t.notOk(signal.aborted); return sampleState }), before)
+    t.equal(await listenersAtSend(t, async (_, { signal }) => { t.notOk(signal.aborted); throw new Error('no') }), before)
+    t.equal(await listenersAtSend(t, (_, { signal }) => new Promise(() => { t.notOk(signal.aborted) })), before)
+    t.equal(await listenersAtSend(t, (_, { signal }) => { t.notOk(signal.aborted); return sampleState }), before)
+  })
+
+  t.test('costs the poll of a client that has gone nothing else: the server goes on', async (t) => {
+    const asked = pending<void>()
+    const gone = pending<void>()
+    let polls = 0
+    const app = workload(t, async (_, { request }) => {
+      if (polls++ > 0) return sampleState
+      request.raw.socket.once('close', () => gone.resolve())
+      asked.resolve()
+      await gone.promise
+      return sampleState
+    })
+    const port = await listening(app)
+    const socket = poll(port)
+    await asked.promise
+    socket.destroy()
+    await gone.promise
+    const [answer] = await once(get({ port, path: pollPath() }), 'response')
+    t.same(JSON.parse(Buffer.concat(await answer.toArray()).toString()), sampleState)
+  })
+})

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+
+import fc from 'fast-check'
+import t from 'tap'
+
+import { toErrorResponse, WorkloadError, type WorkloadErrorOptions } from '../lib/index.js'
+import { contractProblems } from './helpers/poll.js'
+
+const held = {
+  statusCode: 409,
+  errorCode: 'Held',
+  message: 'Another run holds it.',
+  messageParameters: ['a'],
+  source: 'User',
+  isPermanent: false,
+  moreDetails: [{ errorCode: 'Lock', message: 'Locked.', additionalParameters: [{ name: 'by', value: 'b' }] }]
+} as const
+
+/** Makes one of what JavaScript lets a resolver write. */
+const made = (options: unknown) => new WorkloadError(options as WorkloadErrorOptions)
+
+t.test('A WorkloadError', async (t) => {
+  t.test('is an Error with the properties of its answer', async (t) => {
+    const cause = new Error('row locked')
+    const error = made({ ...held, cause })
+    t.ok(error instanceof Error)
+    t.match(error, { ...held, name: 'WorkloadError', cause })
+    t.match(error.stack, /^WorkloadError: Another run holds it\.\n.+workload-error\.test/)
+    t.equal(String(error), 'WorkloadError: Another run holds it.')
+  })
+
+  t.test('has a cause only where it was given one', async (t) => {
+    t.notOk('cause' in made(held))
+    t.ok('cause' in made({ ...held, cause: undefined }))
+  })
+
+  t.test('takes null as absent and drops what the contract does not know', async (t) => {
+    const error = made({ ...held, isPermanent: null, moreDetails: undefined, secret: 'x' })
+    t.notOk('isPermanent' in error)
+    t.notOk('moreDetails' in error)
+    t.notOk('secret' in error)
+  })
+
+  t.test('does not change with the objects it was made of', async (t) => {
+    const messageParameters = ['a']
+    const error = made({ ...held, messageParameters })
+    messageParameters.push('b')
+    t.same(error.messageParameters, ['a'])
+  })
+
+  const { statusCode: _, ...answer } = held
+  for (const [what, options, message] of [
+    ['no options', undefined, 'WorkloadError: its options must be an object'],
+    ['a message alone', 'no', 'WorkloadError: its options must be an object'],
+    ['nothing', {}, 'WorkloadError: errorCode must be there, message must be there, source must be there'],
+    ['a source that there is not', { ...held, source: 'user' },
+      'WorkloadError: source must be one of System, User, External, exactly'],
+    ['an isPermanent that is no boolean', { ...held, isPermanent: 'no' },
+      'WorkloadError: isPermanent must be a boolean'],
+    ['a detail that is none', { ...held, moreDetails: [{ errorCode: 'a' }, 'b'] },
+      'WorkloadError: moreDetails/0/message must be there, moreDetails/1 must be an object'],
+    ['no statusCode', answer, 'WorkloadError: statusCode must be an integer from 400 to 599'],
+    ...[200, 399, 600, 404.5, '404', NaN, null].map((statusCode) => [
+      `the statusCode ${typeof statusCode} ${statusCode}`, { ...held, statusCode },
+      'WorkloadError: statusCode must be an integer from 400 to 599'
+    ] as const)
+  ] as const) {
+    t.test(`cannot be made of ${what}`, async (t) => {
+      t.throws(() => made(options), new TypeError(message))
+    })
+  }
+
+  t.test('is made of any ErrorResponse, and has it as its answer', async (t) => {
+    const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
+    const strings = maybe(fc.array(fc.string({ unit: 'binary' }), { maxLength: 3 }))
+    const text = fc.string({ unit: 'binary' })
+    const answers = fc.record({
+      errorCode: text,
+      message: text,
+      messageParameters: strings,
+      source: fc.constantFrom('System', 'User', 'External'),
+      isPermanent: maybe(fc.boolean()),
+      moreDetails: maybe(fc.array(fc.record({
+        errorCode: text,
+        message: text,
+        messageParameters: strings,
+        additionalParameters: maybe(fc.array(fc.record({ name: text, value: text }), { maxLength: 2 }))
+      }), { maxLength: 2 }))
+    })
+    fc.assert(fc.property(answers, fc.integer({ min: 400, max: 599 }), (body, statusCode) => {
+      const expected = JSON.parse(JSON.stringify(body))
+      assert.deepEqual(contractProblems('ErrorResponse', expected), [])
+      assert.deepEqual(toErrorResponse(made({ ...body, statusCode })), { statusCode, body: expected })
+    }))
+  })
+})
