@@ -104,6 +104,14 @@ t.test('Before the deadline', async (t) => {
     })
   }
 
+  t.test('a resolver whose thenable throws leaves no timer behind', async (t) => {
+    const app = workload(t, (() => ({ then () { throw new Error('no') } })) as unknown as JobStateResolver)
+    await app.ready()
+    const before = timers()
+    t.equal((await app.inject(pollPath())).statusCode, 500)
+    t.equal(timers(), before)
+  })
+
   t.test('a resolver that answers at once never had one', async (t) => {
     let during = -1
     const app = workload(t, () => sampleState, { resolverTimeout: 60_000 })

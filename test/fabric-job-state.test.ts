@@ -241,6 +241,7 @@ t.test('The log of a failure', async (t) => {
       err: { message: /: \/status must be one of NotStarted, InProgress, Completed, Failed, Cancelled, exactly$/ }
     }])
     t.notMatch(JSON.stringify(lines), /secret/)
+    t.match(await failed(() => 'Completed' as never), [{ err: { message: /: the answer must be an object$/ } }])
   })
 
   t.test('holds the cause of a 4xx as information', async (t) => {

@@ -58,6 +58,9 @@ const outcome = fc.oneof(
   thrown.map((value) => async () => { throw value })
 )
 
+// Seconds, but for a machine that is busy with something else.
+t.setTimeout(120_000)
+
 t.test(`Of 10,000 polls none is answered off the contract (SEED=${seed})`, async (t) => {
   let resolve: () => unknown = () => null
   const app = workload(t, (() => resolve()) as JobStateResolver, { server: { routerOptions: { maxParamLength: 2000 } } })
