@@ -146,10 +146,13 @@ function stringReader (format: string | undefined): Read {
   }
 }
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const UUID_IN_ANY_CASE = new RegExp(UUID, 'i')
 
 function readUuid (value: unknown, problems: Problem[]): unknown {
-  return typeof value === 'string' && UUID.test(value)
+  // Fabric's are in lower case already: not to convert its three saves 0.2 µs.
+  if (typeof value === 'string' && UUID.test(value)) return value
+  return typeof value === 'string' && UUID_IN_ANY_CASE.test(value)
     ? value.toLowerCase()
     : problems.push({ path: '', message: 'must be a uuid: 36 characters, without urn:uuid: or braces' })
 }
