@@ -9,13 +9,12 @@ export interface DeadlineHandlers {
 /**
  * Waits for work until the deadline.
  *
- * @param timeout in milliseconds; 0 waits for ever
+ * @param timeout in milliseconds
  * @throws what `onTimeout` returned, or what the work was rejected with
  */
 export function withDeadline<T> (
   work: PromiseLike<T>, timeout: number, { onTimeout, onLateRejection }: DeadlineHandlers
 ): PromiseLike<T> {
-  if (timeout === 0) return work
   return new Promise<T>((resolve, reject) => {
     let isLate = false
     const timer = setTimeout(() => {

@@ -146,20 +146,29 @@ function stringReader (format: string | undefined): Read {
   }
 }
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const UUID_IN_ANY_CASE = new RegExp(UUID, 'i')
 
 function readUuid (value: unknown, problems: Problem[]): unknown {
-  return typeof value === 'string' && UUID.test(value)
+  // Fabric's are in lower case already: not to convert its three saves 0.2 µs.
+  if (typeof value === 'string' && UUID.test(value)) return value
+  return typeof value === 'string' && UUID_IN_ANY_CASE.test(value)
     ? value.toLowerCase()
     : problems.push({ path: '', message: 'must be a uuid: 36 characters, without urn:uuid: or braces' })
 }
 
 function readDateTime (value: unknown, problems: Problem[]): unknown {
+  if (typeof value === 'string' && CANONICAL.test(value)) return value
   const time = isDate(value) ? Date.prototype.getTime.call(value) : typeof value === 'string' ? rfc3339(value) : NaN
   return time >= YEAR_0 && time <= YEAR_9999
     ? new Date(time).toISOString()
     : problems.push({ path: '', message: 'must be a valid Date or an RFC 3339 date-time with an offset' })
 }
+
+/** A time as it is sent, on any day but a February 29: saves 1.0 µs. */
+const CANONICAL = new RegExp('^\\d{4}-' +
+  '(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)' +
+  'T(?:[01]\\d|2[0-3])(?::[0-5]\\d){2}\\.\\d{3}Z$')
 
 // Years outside have no RFC 3339 form.
 const YEAR_0 = Date.UTC(-1, 12)

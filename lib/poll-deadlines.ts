@@ -1,0 +1,70 @@
+/** What waits for something until its deadline. */
+export interface Waiting {
+  /** Is called when the deadline has passed. */
+  expire: () => void
+}
+
+/** Stands for one who waits, in the chain of all who do. */
+export class Deadline {
+  readonly waiting: Waiting | undefined
+  /** By `performance.now()`. */
+  readonly time: number
+  previous: Deadline = this
+  next: Deadline = this
+
+  constructor (waiting?: Waiting, time: number = Infinity) {
+    this.waiting = waiting
+    this.time = time
+  }
+}
+
+/**
+ * The deadlines of the polls in flight. All polls have equally long, so the deadlines pass in the order in which they
+ * were set, and one timer does for all: a timer for each poll costs it 1.2 µs, 5% of a poll.
+ */
+export class PollDeadlines {
+  readonly timeout: number
+  /** Where the chain begins and ends; it is nobody's deadline. */
+  readonly #ends = new Deadline()
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param timeout in milliseconds; 0 = no deadline */
+  constructor (timeout: number) {
+    this.timeout = timeout
+  }
+
+  /** Begins to wait. */
+  set (waiting: Waiting): Deadline | undefined {
+    if (this.timeout === 0) return undefined
+    const last = this.#ends.previous
+    const deadline = new Deadline(waiting, performance.now() + this.timeout)
+    deadline.previous = last
+    deadline.next = this.#ends
+    last.next = this.#ends.previous = deadline
+
+    this.#timer ??= setTimeout(() => this.#expire(), this.timeout)
+    if (last === this.#ends) this.#timer.ref()
+    return deadline
+  }
+
+  /** Ends the waiting. */
+  clear ({ previous, next }: Deadline): void {
+    previous.next = next
+    next.previous = previous
+    // The timer is left to the next poll; as long as nobody waits, it keeps no process alive.
+    if (previous === next) this.#timer?.unref()
+  }
+
+  #expire (): void {
+    this.#timer = undefined
+    const now = performance.now()
+    for (let deadline = this.#ends.next; deadline !== this.#ends; deadline = deadline.next) {
+      if (deadline.time > now) {
+        this.#timer = setTimeout(() => this.#expire(), deadline.time - now)
+        return
+      }
+      this.clear(deadline)
+      deadline.waiting?.expire()
+    }
+  }
+}

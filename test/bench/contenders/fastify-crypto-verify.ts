@@ -1,0 +1,36 @@
+import { createPublicKey, type JsonWebKey, verify } from 'node:crypto'
+
+import Fastify from 'fastify'
+
+import { GetItemJobInstanceState } from '../../../schemas/index.js'
+import type { Listen } from '../contender.js'
+import { sampleResolver } from '../sample.js'
+import { readTokens } from './handwritten-claims.js'
+
+interface JsonWebKeySet {
+  keys: JsonWebKey[]
+}
+
+/** The limit for tokens that nobody has seen: two RSA signatures and a bare route, and not one claim looked at. */
+export const listen: Listen = async (options, { jwksUri }) => {
+  const answer = await fetch(jwksUri)
+  const { keys: [jwk = {}] }: JsonWebKeySet = JSON.parse(await answer.text())
+  const key = createPublicKey({ key: jwk, format: 'jwk' })
+
+  function verifySignature (token: string): void {
+    const end = token.lastIndexOf('.')
+    const isGood = verify('RSA-SHA256', Buffer.from(token.slice(0, end)), key, Buffer.from(token.slice(end + 1), 'base64url'))
+    if (!isGood) throw new Error('Unexpected signature')
+  }
+
+  const app = Fastify()
+  app.addHook('onRequest', (request, _, done) => {
+    const { subjectToken, appToken } = readTokens(request.headers)
+    verifySignature(appToken)
+    verifySignature(subjectToken)
+    done()
+  })
+  app.get(GetItemJobInstanceState.url, sampleResolver(options))
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  return app.server
+}

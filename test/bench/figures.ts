@@ -1,0 +1,48 @@
+import type { Contender } from './contender.js'
+
+/** What one contender was measured to do in one round. */
+export interface Measurement {
+  requestsPerSecond: number
+  /** CPU time of the server for each request, all threads included; in microseconds. */
+  cpu: number
+  /** In milliseconds. */
+  p50: number
+  /** In milliseconds. */
+  p99: number
+  /** In bytes. */
+  peakMemory: number
+}
+
+export type Metric = keyof Measurement
+
+/** All rounds of all contenders, by the contender's name. */
+export type Measurements = Map<Contender['name'], Measurement[]>
+
+/** The middle of some figures, and how far they lie apart. */
+export interface Spread {
+  median: number
+  min: number
+  max: number
+}
+
+export function spread (figures: readonly number[]): Spread {
+  const sorted = [...figures].sort((a, b) => a - b)
+  const at = (i: number) => sorted[i] ?? NaN
+  const middle = (sorted.length - 1) / 2
+  return { median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2, min: at(0), max: at(sorted.length - 1) }
+}
+
+/** The median of a contender's figures; NaN where it was not measured. */
+export function median (measurements: Measurements, name: string, metric: Metric): number {
+  return spread((measurements.get(name) ?? []).map((measurement) => measurement[metric])).median
+}
+
+/**
+ * How many times another's figure a contender's is. Each round is held against the same round of the other: what else
+ * the machine did meanwhile, it did to both.
+ */
+export function ratio (measurements: Measurements, name: string, other: string, metric: Metric = 'cpu'): Spread {
+  const others = measurements.get(other) ?? []
+  return spread((measurements.get(name) ?? []).map((measurement, round) =>
+    measurement[metric] / (others[round]?.[metric] ?? NaN)))
+}
