@@ -90,14 +90,16 @@ function warnOfShortParams (app: FastifyInstance): void {
   }
 }
 
-function sendFailure (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+function sendFailure (error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
   const { statusCode, body } = toErrorResponse(error)
-  logFailure(request, error, statusCode)
+  logFailure(reply, error, statusCode)
   send(reply, statusCode, body)
 }
 
-function logFailure ({ log }: FastifyRequest, error: unknown, statusCode: number): void {
-  if (statusCode >= 500) {
+function logFailure ({ log, raw }: FastifyReply, error: unknown, statusCode: number): void {
+  if (raw.destroyed) {
+    log.info({ err: loggableError(error) }, 'The client closed the connection before the answer')
+  } else if (statusCode >= 500) {
     log.error({ err: loggableError(error) }, 'The state of the job could not be told')
   } else if (!(error instanceof WorkloadError) || 'cause' in error) {
     // Any other 4xx has told the caller all that there is.

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 
 import fabricJobState, { type JobInstance, type JobStateContext, type JobStateResolver } from '../lib/index.js'
 import { pending } from './helpers/pending.js'
-import { holdToContract, pluginOptions, pollPath, sample, sampleState, workload } from './helpers/poll.js'
+import { holdToContract, type LogLine, pluginOptions, pollPath, sample, sampleState, workload } from './helpers/poll.js'
 
 /** Starts a host on a port of its own. */
 async function listening (app: FastifyInstance): Promise<number> {
@@ -111,6 +111,22 @@ t.test('The signal', async (t) => {
     socket.destroy()
     t.match(await aborted.promise,
       { aborted: true, reason: { message: 'The client closed the connection before the answer.' } })
+  })
+
+  t.test('and the log does not call it an error when the client has gone', async (t) => {
+    const asked = pending<void>()
+    const logged = pending<LogLine>()
+    const write = (line: string) => { if (line.includes('gave up')) logged.resolve(JSON.parse(line)) }
+    const resolveJobState: JobStateResolver = async (_, { signal }) => {
+      asked.resolve()
+      await once(signal, 'abort')
+      throw new Error('gave up')
+    }
+    const port = await listening(workload(t, resolveJobState, { server: { logger: { stream: { write } } } }))
+    const socket = poll(port)
+    await asked.promise
+    socket.destroy()
+    t.match(await logged.promise, { level: 30, msg: 'The client closed the connection before the answer' })
   })
 
   t.test('has aborted where it is first read after the client has gone', async (t) => {
