@@ -3,7 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 
-import { GetItemJobInstanceState } from '../schemas/index.js'
+import { GetItemJobInstanceState } from '../schemas/plain.js'
 import { withCorrelationIds } from './correlation-ids.js'
 import { documentedSchema } from './documented-schema.js'
 import { toErrorResponse } from './error-response.js'

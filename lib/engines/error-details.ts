@@ -1,7 +1,7 @@
-import { ErrorDetails } from '../../schemas/index.js'
+import { ErrorDetails } from '../../schemas/plain.js'
 import { schemaReader } from '../schema-reader.js'
 
-const readErrorDetails = schemaReader(ErrorDetails)
+const readErrorDetails = schemaReader<ErrorDetails>(ErrorDetails)
 
 /**
  * Tells people why a job failed. What holds the contract's `ErrorDetails`, as a `WorkloadError` does and its copy in an
