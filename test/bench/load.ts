@@ -17,6 +17,8 @@ export interface Load {
   rate?: number
   /** What every answer has to be; anything else ends the run. */
   statusCode: number
+  /** Is awaited when all connections are open and nothing has been sent yet. */
+  onConnected?: () => Promise<void>
 }
 
 /** What came of it. */
@@ -29,10 +31,11 @@ export interface Outcome {
 
 /** Sends requests and waits for all of their answers. */
 export async function generateLoad (load: Load): Promise<Outcome> {
-  const { port, requests, connections, seconds, atLeast = 0, rate, statusCode } = load
+  const { port, requests, connections, seconds, atLeast = 0, rate, statusCode, onConnected } = load
   const latency = createHistogram()
   const idle = await Promise.all(Array.from({ length: connections }, () => Client.connect(port)))
   const clients = [...idle]
+  await onConnected?.()
   const interval = rate === undefined ? 0 : 1000 / rate
   const begin = performance.now()
   const end = begin + seconds * 1000
