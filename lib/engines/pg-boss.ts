@@ -70,7 +70,7 @@ export function pgBossJobState (boss: PgBossReader, options: PgBossJobStateOptio
   return async (job, { caller, log }) => {
     const name = queue(job)
     // PostgreSQL's text holds no NUL, so no job can have been stored with one.
-    if (name === undefined || job.itemType.includes('\0')) return null
+    if (name === undefined || [job.itemType, job.jobType].some((type) => type.includes('\0'))) return null
     const found = await ask(() => findJob(boss, name, job.jobInstanceId, stampOf(job, caller)), log)
     return found === undefined ? null : toJobState(found)
   }

@@ -277,7 +277,8 @@ t.test('a job is there only for its own tenant, workspace, item type, item and j
     { itemType: 'contoso.financeanalytics.forecast' },
     { itemType: 'Contoso\0' },
     { itemId: randomUUID() },
-    { jobType: 'CalculateForecast' }
+    { jobType: 'CalculateForecast' },
+    { jobType: 'calculate\0' }
   ]
   const unknown = await fabric.response(someJob())
   for (const change of strangers) {
