@@ -13,6 +13,7 @@ import { loggableError } from './loggable-error.js'
 import { checkedOptions, type FabricJobStateOptions, refusal } from './options.js'
 import { validateParams } from './params.js'
 import { Poll } from './poll.js'
+import { hasClientGone } from './poll-context.js'
 import { PollDeadlines } from './poll-deadlines.js'
 import { send } from './send.js'
 import { createAuthenticationHook } from './subject-and-app/plugin.js'
@@ -97,7 +98,7 @@ function sendFailure (error: unknown, _request: FastifyRequest, reply: FastifyRe
 }
 
 function logFailure ({ log, raw }: FastifyReply, error: unknown, statusCode: number): void {
-  if (raw.destroyed) {
+  if (hasClientGone(raw)) {
     log.info({ err: loggableError(error) }, 'The client closed the connection before the answer')
   } else if (statusCode >= 500) {
     log.error({ err: loggableError(error) }, 'The state of the job could not be told')
