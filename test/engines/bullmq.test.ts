@@ -423,7 +423,7 @@ t.test('while Redis is away the answer is 503, and the state again as soon as it
   t.teardown(() => proxy.stop())
   const engine = new Engine(t, proxy.url)
   const queue = engine.queue('calculateForecast')
-  const fabric = new Poller(bullmqJobState(queue, { timeout: 100 }))
+  const fabric = new Poller(bullmqJobState(queue, { timeout: 2_000 }))
   const job = await engine.add(someJob())
   t.strictSame(await fabric.poll(job), NOT_STARTED, 'before')
   const client = await queue.getBackend().client

@@ -370,7 +370,7 @@ t.test('while PostgreSQL is away the answer is 503, and the state again as soon 
   const proxy = new Proxy(DATABASE_URL)
   await proxy.start()
   const boss = await startBoss(t, { connectionString: proxy.url })
-  const fabric = new Poller(pgBossJobState(boss, { timeout: 100 }))
+  const fabric = new Poller(pgBossJobState(boss, { timeout: 2_000 }))
   await boss.createQueue('calculateForecast')
   const job = await send(boss, someJob())
   t.strictSame(await fabric.poll(job), NOT_STARTED, 'before')
