@@ -5,7 +5,9 @@ import { isErrorStatus, readErrorResponse, WorkloadError } from './workload-erro
 
 /** An answer that is not a 200: its HTTP status and its body. */
 export interface ErrorAnswer {
+  /** The HTTP status, 400 to 599. */
   statusCode: number
+  /** The contract's `ErrorResponse`. */
   body: ErrorResponse
 }
 

@@ -1,6 +1,6 @@
 import sensible from '@fastify/sensible'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 
 import { GetItemJobInstanceState } from '../schemas/plain.js'
@@ -35,7 +35,9 @@ import { WorkloadError } from './workload-error.js'
  *   authentication: { publisherTenantId, audience, clientId }
  * })
  */
-export const fabricJobState = fastifyPlugin<FabricJobStateOptions>(async (app, options) => {
+export const fabricJobState: FastifyPluginAsync<FabricJobStateOptions> = fastifyPlugin(async (
+  app: FastifyInstance, options: FabricJobStateOptions
+) => {
   const { resolveJobState, resolverTimeout, authentication } = checkedOptions(options)
   const onRequest = authenticationHooks(app, authentication)
   const deadlines = new PollDeadlines(resolverTimeout)

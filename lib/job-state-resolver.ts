@@ -27,6 +27,9 @@ export interface JobStateContext {
 
 type Time = Extract<keyof ItemJobInstanceState, `${string}TimeUtc`>
 
+/** Made from the contract's own, which keeps its descriptions. */
+type Times = { [K in keyof Pick<ItemJobInstanceState, Time>]: Date | string | null | undefined }
+
 /** `null` in an optional place means absent, as rows from databases have it. */
 type NullAsAbsent<T> = T extends object
   ? { [K in keyof T]: undefined extends T[K] ? NullAsAbsent<T[K]> | null : NullAsAbsent<T[K]> }
@@ -36,8 +39,7 @@ type NullAsAbsent<T> = T extends object
  * The contract's `ItemJobInstanceState` as a resolver may give it: times are a `Date` or an RFC 3339 string with an
  * offset, `null` in an optional property means absent, properties that the contract does not know are dropped.
  */
-export type JobState =
-  NullAsAbsent<Omit<ItemJobInstanceState, Time>> & { [K in Time]?: Date | string | null | undefined }
+export interface JobState extends NullAsAbsent<Omit<ItemJobInstanceState, Time>>, Times {}
 
 /**
  * Tells how a job instance is doing; `null` or `undefined` says that there is no such job (404).

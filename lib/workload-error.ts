@@ -28,7 +28,9 @@ export interface WorkloadError extends ErrorResponse {}
  * })
  */
 export class WorkloadError extends Error implements ErrorResponse {
+  /** `WorkloadError`, or what a subclass is called. */
   override readonly name: string = 'WorkloadError'
+  /** The HTTP status of the answer, 400 to 599. */
   readonly statusCode: number
 
   constructor (options: WorkloadErrorOptions) {

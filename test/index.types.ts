@@ -1,10 +1,13 @@
 // What the public types allow and refuse. The compiler is the test: nothing here runs.
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 
 import fabricJobState, {
-  type Caller, type ErrorAnswer, type FabricJobStateOptions, type JobInstance, type JobState, type JobStateContext,
-  type JobStateResolver, toErrorResponse, WorkloadError, type WorkloadErrorOptions
+  type AuthenticationHook, type AuthenticationOptions, type Caller, type ErrorAnswer, fabricJobState as named,
+  type FabricJobStateOptions, type JobInstance, type JobState, type JobStateContext, type JobStateResolver, subjectAndApp,
+  toErrorResponse, WorkloadError, type WorkloadErrorOptions
 } from '../lib/index.js'
+import { createFabric, type Fabric } from '../lib/testing/index.js'
 import type { ErrorResponse, ItemJobInstanceState } from '../schemas/index.js'
 
 /** Holds where the two types are the same. */
@@ -108,3 +111,57 @@ thrown.push(new WorkloadError({ statusCode: 409, errorCode: 'a', message: 'b', s
 holds<Same<ReturnType<typeof toErrorResponse>, ErrorAnswer>>()
 holds<Same<ErrorAnswer['statusCode'], number>>()
 holds<Same<ErrorAnswer['body'], ErrorResponse>>()
+
+// The plugin is one under both its names, and is registered in any server.
+holds<Same<typeof named, typeof fabricJobState>>()
+Fastify({ http2: true }).register(fabricJobState, options)
+Fastify({ https: { key: '', cert: '' } }).register(fabricJobState, options)
+app.withTypeProvider<TypeBoxTypeProvider>().register(fabricJobState, options)
+app.register(fabricJobState, () => options)
+
+// Three of the options of authentication are required together; false takes their place, true does not.
+const authentication: AuthenticationOptions = { publisherTenantId: 'a', audience: ['b', 'c'], clientId: 'd' }
+app.register(fabricJobState, { resolveJobState: resolver, authentication })
+app.register(fabricJobState, { resolveJobState: resolver })
+app.register(subjectAndApp, authentication)
+app.register(subjectAndApp, { ...authentication, subjectToken: 'required', prefix: '/workload-api' })
+// @ts-expect-error Half an authentication is none.
+app.register(fabricJobState, { resolveJobState: resolver, authentication: { publisherTenantId: 'a' } })
+// @ts-expect-error Only false says that everybody may ask.
+app.register(fabricJobState, { resolveJobState: resolver, authentication: true })
+// @ts-expect-error Fabric cannot be told from anybody else without any option.
+app.register(fabricJobState, { resolveJobState: resolver, authentication: {} })
+// @ts-expect-error There is no such option.
+app.register(fabricJobState, { resolveJobState: resolver, authentication: { ...authentication, tenant: 'a' } })
+// @ts-expect-error The authentication alone cannot be turned off: leave it out.
+app.register(subjectAndApp, false)
+// @ts-expect-error Half an authentication is none here either.
+app.register(subjectAndApp, { publisherTenantId: 'a' })
+// @ts-expect-error A subject token is optional or required.
+app.register(subjectAndApp, { ...authentication, subjectToken: true })
+
+// What subjectAndApp decorates is known to each route of the host.
+holds<Same<typeof app.authenticateSubjectAndApp, AuthenticationHook>>()
+app.get('/', { onRequest: app.authenticateSubjectAndApp }, async (request) => {
+  holds<Same<typeof request.fabricCaller, Caller | undefined>>()
+  // @ts-expect-error Nobody may be behind the request.
+  const { tenantId } = request.fabricCaller
+  // @ts-expect-error No user may be behind the call.
+  const { token } = request.fabricCaller?.subject
+  // @ts-expect-error A caller is shared by requests.
+  if (request.fabricCaller) request.fabricCaller.tenantId = ''
+  return [tenantId, token]
+})
+
+// A Fabric of one's own is what the plugin takes for Fabric.
+const fabric = createFabric({ tenantId: 'a' })
+holds<Same<typeof fabric, Fabric>>()
+app.register(fabricJobState, { resolveJobState: resolver, authentication: { ...fabric.authentication, clockTolerance: 0 } })
+fabric.poll({ job: { jobType: 'a' }, version: '2.0', subjectToken: '', appToken: { claims: { idtyp: undefined } } })
+  .then((poll) => app.inject(poll))
+// @ts-expect-error There is no such version.
+fabric.poll({ version: '3.0' })
+// @ts-expect-error There is no such parameter.
+fabric.poll({ job: { id: 'a' } })
+// @ts-expect-error The option has another name.
+createFabric({ tenant: 'a' })

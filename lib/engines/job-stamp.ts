@@ -9,6 +9,7 @@ export interface JobStamp extends Omit<JobInstance, 'jobInstanceId'> {
 
 /** The data of a job that bears its stamp. */
 export interface Stamped {
+  /** Whose job it is, for the engine's resolver to compare. */
   fabricJob: JobStamp
 }
 

@@ -1,4 +1,4 @@
-import type { FastifyInstance, RegisterOptions } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, RegisterOptions } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 
 import { AcceptedTokens } from './accepted-tokens.js'
@@ -64,7 +64,7 @@ export function createAuthenticationHook (app: FastifyInstance, options: Authent
  * await app.register(subjectAndApp, { publisherTenantId, audience, clientId })
  * app.get('/workspaces/:id', { onRequest: app.authenticateSubjectAndApp }, async (request) => request.fabricCaller?.tenantId)
  */
-export const subjectAndApp = fastifyPlugin(async (
+export const subjectAndApp: FastifyPluginAsync<AuthenticationOptions> = fastifyPlugin(async (
   app: FastifyInstance,
   // The first three are Fastify's own, and loaders of plugins add them to any.
   { prefix, logLevel, logSerializers, ...options }: AuthenticationOptions & RegisterOptions

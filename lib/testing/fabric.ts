@@ -58,8 +58,11 @@ export interface PollOptions extends HeadersOptions {
 
 /** A request as Fastify's `inject` takes it. */
 export interface Poll {
+  /** The contract's method. */
   method: 'GET'
+  /** The path, under the prefix, with the job instance in it. */
   url: string
+  /** Fabric's headers, with both tokens. */
   headers: FabricHeaders
 }
 

@@ -1,0 +1,160 @@
+// What users get: the packed package, installed into a project that has nothing else.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import t from 'tap'
+import ts from 'typescript'
+
+import { installed, run, withDependencies } from './helpers/consumer.js'
+
+// The compiler is called three times, each time for all that Fastify declares.
+t.setTimeout(300_000)
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
+const project = await installed(t, ['fastify', '@types/node'])
+const home = join(project.folder, 'node_modules', manifest.name)
+
+t.test('it holds the build, its types, what people read, and nothing else', async (t) => {
+  const files = readdirSync(home, { recursive: true, withFileTypes: true })
+    .filter((file) => file.isFile())
+    .map((file) => join(file.parentPath, file.name).slice(home.length + 1))
+  const built = files.filter((file) => /^dist\/(lib|schemas)\/.*(?<!\.d)\.js$/.test(file))
+  const expected = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
+    .concat(built, built.map((file) => file.replace(/js$/, 'd.ts')))
+  t.strictSame(files.sort(), expected.sort())
+  t.notOk(built.includes('dist/schemas/generate.js'), 'the generator is for this repository')
+  for (const file of built) {
+    t.ok(existsSync(file.replace(/^dist\/(.*)js$/, '$1ts')), `${file} is not a left-over of an earlier build`)
+    t.notMatch(readFileSync(join(home, file), 'utf8'), 'sourceMappingURL', `${file} names no map: none is packed`)
+  }
+})
+
+t.test('nothing runs when it is installed, nor of what it depends on', async (t) => {
+  for (const path of ['.', ...withDependencies(Object.keys(manifest.dependencies))]) {
+    const { name, scripts = {} } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'))
+    t.same(['preinstall', 'install', 'postinstall'].filter((script) => script in scripts), [], name)
+    t.notOk(existsSync(join(path, 'binding.gyp')), `${name} compiles nothing`)
+  }
+})
+
+t.test('publint has nothing to say', async (t) => {
+  const { messages, pkg } = await publint({ pkgDir: home, pack: false, strict: true })
+  t.strictSame(messages.map((message) => formatMessage(message, pkg)), [])
+})
+
+t.test('its types are found by whatever can load it', async (t) => {
+  // The package is ESM alone: a second copy as CommonJS would have a WorkloadError of its own, that `instanceof` does
+  // not know. `require` takes ESM in each version of Node that is supported (see below).
+  const attw = 'node_modules/@arethetypeswrong/cli/dist/index.js'
+  const { stdout } = await run(process.execPath, [attw, project.tarball, '--profile', 'esm-only', '--no-emoji', '--no-color'])
+  t.equal(stdout.match(/^node16 \(from ESM\): OK/gm)?.length, Object.keys(manifest.exports).length, stdout)
+  t.equal(stdout.match(/^bundler: OK/gm)?.length, Object.keys(manifest.exports).length, stdout)
+})
+
+const imports = { Fastify: 'fastify', plugin: manifest.name, testing: `${manifest.name}/testing` }
+
+/** A poll of Fabric's, with Fastify, the plugin and the testing entry at hand. */
+const USE = `
+async function main () {
+  const fabric = testing.createFabric()
+  const app = Fastify.default()
+  await app.register(plugin.default, {
+    authentication: fabric.authentication,
+    resolveJobState () { throw new plugin.WorkloadError({ statusCode: 409, errorCode: 'a', message: 'b', source: 'User' }) }
+  })
+  const { statusCode, body } = await app.inject(await fabric.poll())
+  console.log(statusCode, body)
+}
+main()`
+const ANSWER = '409 {"errorCode":"a","message":"b","source":"User"}\n'
+
+t.test('it is imported', async (t) => {
+  const statements = Object.entries(imports).map(([name, from]) => `import * as ${name} from '${from}'`)
+  const script = project.write('use.mjs', [...statements, USE].join('\n'))
+  t.strictSame(await run(process.execPath, [script], { cwd: project.folder }), { stdout: ANSWER, stderr: '' })
+})
+
+t.test('it is required, without a warning', async (t) => {
+  const statements = Object.entries(imports).map(([name, from]) => `const ${name} = require('${from}')`)
+  const script = project.write('use.cjs', [...statements, USE].join('\n'))
+  t.strictSame(await run(process.execPath, [script], { cwd: project.folder }), { stdout: ANSWER, stderr: '' })
+})
+
+t.test('each entry is there without an engine', async (t) => {
+  const entries = Object.keys(manifest.exports).filter((entry) => entry !== './package.json')
+  const script = project.write('entries.mjs', `
+    const imported = (name) => import(name).then(() => name, (error) => error.code)
+    const names = ${JSON.stringify([...entries.map((entry) => entry.replace('.', manifest.name)), 'pg-boss', 'bullmq'])}
+    console.log(JSON.stringify(await Promise.all(names.map(imported))))`)
+  const { stdout } = await run(process.execPath, [script], { cwd: project.folder })
+  t.strictSame(JSON.parse(stdout), [
+    'fastify-fabric-job-state',
+    'fastify-fabric-job-state/schemas',
+    'fastify-fabric-job-state/testing',
+    'fastify-fabric-job-state/pg-boss',
+    'fastify-fabric-job-state/bullmq',
+    'ERR_MODULE_NOT_FOUND',
+    'ERR_MODULE_NOT_FOUND'
+  ])
+})
+
+/** What a host may write over the entries that need no engine. */
+const USE_OF_TYPES = `
+import Fastify from 'fastify'
+import fabricJobState, { type JobStateResolver, subjectAndApp, WorkloadError } from 'fastify-fabric-job-state'
+import { ItemJobInstanceState } from 'fastify-fabric-job-state/schemas'
+import { createFabric } from 'fastify-fabric-job-state/testing'
+const resolveJobState: JobStateResolver = async ({ jobInstanceId }, { signal, caller }) => {
+  if (jobInstanceId === caller?.tenantId) throw new WorkloadError({ statusCode: 409, errorCode: 'a', message: 'b', source: 'User' })
+  return signal.aborted ? null : { status: 'InProgress', startTimeUtc: new Date() }
+}
+const app = Fastify()
+app.register(subjectAndApp, createFabric().authentication)
+app.register(fabricJobState, { prefix: '/workload-api', resolveJobState })
+app.get('/', { onRequest: app.authenticateSubjectAndApp }, async ({ fabricCaller }) => fabricCaller?.subject?.claims.oid)
+export const status: ItemJobInstanceState['status'] = 'Completed'
+export const id: string | undefined = ItemJobInstanceState.$id
+`
+
+/** What the compiler has to say of a project's files. */
+function problems (files: string[], options: ts.CompilerOptions): string[] {
+  const program = ts.createProgram(files, {
+    target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2022.d.ts'],
+    strict: true,
+    noEmit: true,
+    typeRoots: [join(project.folder, 'node_modules/@types')],
+    types: ['node'],
+    ...options
+  })
+  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) =>
+    `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`)
+}
+
+t.test('it compiles without the types of anything that is not installed', async (t) => {
+  // With skipLibCheck: false a type that the declarations import and that is not there is an error.
+  t.strictSame(problems([project.write('types.ts', USE_OF_TYPES)], {
+    module: ts.ModuleKind.Node16, skipLibCheck: false, exactOptionalPropertyTypes: true
+  }), [])
+})
+
+t.test('it compiles as what CommonJS requires', async (t) => {
+  t.strictSame(problems([project.write('types.cts', USE_OF_TYPES)], {
+    module: ts.ModuleKind.NodeNext, skipLibCheck: true
+  }), [])
+})
+
+t.test('it compiles for a bundler, where a mistake is still seen', async (t) => {
+  const files = [
+    project.write('bundler.ts', USE_OF_TYPES),
+    project.write('mistake.ts', USE_OF_TYPES.replace("'InProgress'", "'Running'"))
+  ]
+  const [mistake, ...others] = problems(files, {
+    module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, skipLibCheck: true
+  })
+  t.match(mistake, 'mistake.ts')
+  t.match(mistake, '"Running"\' is not assignable')
+  t.same(others, [])
+})
