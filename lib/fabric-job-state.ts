@@ -14,7 +14,7 @@ import { checkedOptions, type FabricJobStateOptions, refusal } from './options.j
 import { validateParams } from './params.js'
 import { Poll } from './poll.js'
 import { PollDeadlines } from './poll-deadlines.js'
-import { send } from './send.js'
+import { endConnectionsOnClose, send } from './send.js'
 import { createAuthenticationHook } from './subject-and-app/plugin.js'
 import { WorkloadError } from './workload-error.js'
 
@@ -39,6 +39,7 @@ export const fabricJobState = fastifyPlugin<FabricJobStateOptions>(async (app, o
   const onRequest = authenticationHooks(app, authentication)
   const deadlines = new PollDeadlines(resolverTimeout)
   warnOfShortParams(app)
+  endConnectionsOnClose(app)
   if (!app.hasDecorator('httpErrors')) await app.register(sensible)
 
   /** Each line of a poll, Fastify's own included, carries Fabric's ids. */
