@@ -56,7 +56,9 @@ export interface Question {
 }
 
 /** What is sent over connections that are there, and what is done with the answers. */
-export interface Sending<Q extends Question> extends Pick<Load, 'seconds' | 'atLeast' | 'rate'> {
+export interface Sending<Q extends Question> extends Pick<Load, 'seconds' | 'atLeast'> {
+  /** As a load's; or what it is after so many milliseconds. */
+  rate?: number | ((elapsed: number) => number)
   next: () => Q | undefined
   /** Is told how long it took, in milliseconds from when the request was due; what it throws ends the run. */
   onAnswer: (answer: Answer, question: Q, milliseconds: number) => void
@@ -71,7 +73,6 @@ export function connectClients (port: number, connections: number): Promise<Clie
 export function sendQuestions<Q extends Question> (clients: readonly Client[], sending: Sending<Q>): Promise<void> {
   const { seconds, atLeast = 0, rate, next, onAnswer } = sending
   const idle = [...clients]
-  const interval = rate === undefined ? 0 : 1000 / rate
   const begin = performance.now()
   const end = begin + seconds * 1000
 
@@ -93,7 +94,7 @@ export function sendQuestions<Q extends Question> (clients: readonly Client[], s
         const client = idle.pop()
         if (client === undefined) return
         send(client, due)
-        due += interval
+        if (rate !== undefined) due += 1000 / (typeof rate === 'number' ? rate : rate(due - begin))
       }
     }
 

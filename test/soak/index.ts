@@ -117,7 +117,7 @@ const last = samples.at(-1)
 const took = (performance.now() - begin) / 1_000
 callers.end()
 clients.forEach((client) => client.close())
-const exitCode = await workload.stop()
+const { exitCode } = await workload.stop()
 await endpoint.close()
 
 if (values.plot !== undefined) writeFileSync(values.plot, plotOf(samples))

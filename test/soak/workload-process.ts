@@ -7,6 +7,14 @@ import type { WorkloadOrder, WorkloadUsage } from './workload.js'
 
 const WORKLOAD = fileURLToPath(new URL('workload.js', import.meta.url))
 
+/** How a process has come to its end. */
+export interface End {
+  /** Null after a signal. */
+  exitCode: number | null
+  /** How many requests it has accepted. */
+  accepted: number
+}
+
 /** A workload's server in a process of its own. */
 export class WorkloadProcess {
   readonly port: number
@@ -27,14 +35,12 @@ export class WorkloadProcess {
     return answerOf<WorkloadUsage>(this.#child)
   }
 
-  /**
-   * Sends SIGTERM and waits for the end.
-   *
-   * @returns the exit code; null after a signal
-   */
-  async stop (): Promise<number | null> {
+  /** Sends SIGTERM and waits for the end. */
+  async stop (): Promise<End> {
+    const exit = once(this.#child, 'exit')
     this.#child.kill('SIGTERM')
-    const [exitCode] = await once(this.#child, 'exit')
-    return exitCode
+    const accepted = await answerOf<number>(this.#child)
+    const [exitCode] = await exit
+    return { exitCode, accepted }
   }
 }

@@ -11,7 +11,9 @@ import { resolveKnownJob } from './known-jobs.js'
 export interface WorkloadOrder {
   authentication: AuthenticationOptions
   /** Of the resolver, in milliseconds: anything between none and this. */
-  longestDelay: number
+  longestDelay?: number
+  /** How long the resolver keeps the processor busy, in milliseconds. */
+  work?: number
   server?: FastifyServerOptions
   underPressure?: FastifyUnderPressureOptions
 }
@@ -25,7 +27,7 @@ export interface WorkloadUsage {
   handles: Record<string, number>
 }
 
-const { authentication, longestDelay, server, ...order }: WorkloadOrder = JSON.parse(process.argv[2] ?? '')
+const { authentication, longestDelay = 0, work = 0, server, ...order }: WorkloadOrder = JSON.parse(process.argv[2] ?? '')
 
 const app = Fastify({ routerOptions: { maxParamLength: 256 }, return503OnClosing: false, ...server })
 if (order.underPressure !== undefined) await app.register(underPressure, order.underPressure)
@@ -34,13 +36,19 @@ await app.register(fabricJobState, {
   async resolveJobState (job) {
     const delay = Math.random() * longestDelay
     if (delay >= 1) await setTimeout(delay)
+    for (const end = performance.now() + work; performance.now() < end;);
     return resolveKnownJob(job)
   }
 })
 
+/** Requests that have come in whole, as far as HTTP wants them to. */
+let accepted = 0
+app.server.on('request', () => { accepted++ })
+
 process.on('message', () => process.send?.(usage()))
 process.once('SIGTERM', async () => {
   await app.close()
+  process.send?.(accepted)
   // All that is left is the channel to who started the process.
   process.disconnect()
 })
