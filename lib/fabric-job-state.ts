@@ -15,7 +15,7 @@ import { validateParams } from './params.js'
 import { Poll } from './poll.js'
 import { hasClientGone } from './poll-context.js'
 import { PollDeadlines } from './poll-deadlines.js'
-import { send } from './send.js'
+import { endConnectionsOnClose, send } from './send.js'
 import { createAuthenticationHook } from './subject-and-app/plugin.js'
 import { WorkloadError } from './workload-error.js'
 
@@ -42,6 +42,7 @@ export const fabricJobState: FastifyPluginAsync<FabricJobStateOptions> = fastify
   const onRequest = authenticationHooks(app, authentication)
   const deadlines = new PollDeadlines(resolverTimeout)
   warnOfShortParams(app)
+  endConnectionsOnClose(app)
   if (!app.hasDecorator('httpErrors')) await app.register(sensible)
 
   /** Each line of a poll, Fastify's own included, carries Fabric's ids. */
