@@ -466,7 +466,7 @@ const interval = () => 1_000 * (INTERVALS[slider.valueAsNumber] ?? 60)
 function showInterval () {
   const seconds = interval() / 1_000
   const text = seconds === 1 ? 'every second' : seconds === 60 ? 'every minute, as Fabric does' : `every ${seconds} seconds`
-  element('interval-text', HTMLOutputElement).value = text
+  element('interval-text', HTMLElement).textContent = text
   slider.ariaValueText = text
   for (const job of jobs) job.schedule()
 }
@@ -527,6 +527,8 @@ async function copy (button, name) {
 }
 
 offerBadHeaders()
+// Until here a button would have done nothing.
+for (const button of document.querySelectorAll('form button')) button.removeAttribute('disabled')
 await offerHeadersToCopy()
 slider.addEventListener('input', showInterval)
 showInterval()
