@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 
 import { launchChromium, skipWithoutChromium } from './chromium.js'
 import { said, startProcess, stop } from './server-process.js'
-import { opensLatest, says, Visitor, type VisitOptions } from './visitor.js'
+import { authorize, opensLatest, says, Visitor, type VisitOptions } from './visitor.js'
 
 /** Texts whose contrast to their background is under 4.5 (WCAG 2.2, 1.4.3). */
 const PALE_TEXTS = `(() => {
@@ -171,7 +171,7 @@ t.test('The page that plays Fabric\'s part', { skip: skipWithoutChromium }, asyn
     await visitor.button('Copy Authorization').click()
     await visitor.page.getByText('Copied', { exact: true }).waitFor()
     await visitor.page.getByRole('navigation').getByRole('link').click()
-    await authorize(visitor)
+    await authorize(visitor.page, (field) => field.press('Control+V'))
 
     const operation = visitor.page.locator('#operations-Jobs-Jobs_GetItemJobInstanceState')
     await operation.getByText('Get Item Job Instance State').click()
@@ -220,13 +220,3 @@ t.test('The page that plays Fabric\'s part', { skip: skipWithoutChromium }, asyn
     t.match(outcomes.at(0), '200 Completed')
   })
 })
-
-/** Pastes what has been copied into Swagger UI's dialog. */
-async function authorize ({ page }: Visitor): Promise<void> {
-  await page.locator('.scheme-container').getByRole('button', { name: 'Authorize' }).click()
-  const dialog = page.locator('.modal-ux')
-  await dialog.getByRole('textbox').focus()
-  await page.keyboard.press('Control+V')
-  await dialog.getByRole('button', { name: 'Apply credentials' }).click()
-  await dialog.getByRole('button', { name: 'Close' }).first().click()
-}

@@ -96,3 +96,12 @@ export async function opensLatest (card: Locator): Promise<{ request: string, an
   const [request = '', answer = ''] = await card.locator('.exchange').first().locator('pre').allInnerTexts()
   return { request, answer }
 }
+
+/** Gives Swagger UI the Authorization header, as `write` puts it into the field. */
+export async function authorize (page: Page, write: (field: Locator) => Promise<void>): Promise<void> {
+  await page.locator('.scheme-container').getByRole('button', { name: 'Authorize' }).click()
+  const dialog = page.locator('.modal-ux')
+  await write(dialog.getByRole('textbox'))
+  await dialog.getByRole('button', { name: 'Apply credentials' }).click()
+  await dialog.getByRole('button', { name: 'Close' }).first().click()
+}
