@@ -94,7 +94,8 @@ export function sendQuestions<Q extends Question> (clients: readonly Client[], s
       const now = performance.now()
       if (rate === undefined) due = now
       while (due <= now && !isOver(due)) {
-        const client = idle.pop()
+        // Each in its turn: the server ends a connection that is not used for a while.
+        const client = idle.shift()
         if (client === undefined) return
         send(client, due)
         if (rate !== undefined) due += 1000 / (typeof rate === 'number' ? rate : rate(due - begin))
