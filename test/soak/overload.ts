@@ -30,9 +30,7 @@ const overloaded = Number(values.seconds) * 1_000
 const [BEFORE, AFTER] = [5_000, 15_000]
 
 /** What the README recommends. */
-const SHEDDING: FastifyUnderPressureOptions = {
-  maxEventLoopUtilization: 0.95, eventLoopUtilizationMode: 'interval', sampleInterval: 100, retryAfter: 60
-}
+const SHEDDING: FastifyUnderPressureOptions = { maxEventLoopDelay: 100, sampleInterval: 100, retryAfter: 60 }
 const SHED = '{"errorCode":"ServiceUnavailable","message":"The workload answered: Service Unavailable.",' +
   '"source":"System","isPermanent":false}'
 
