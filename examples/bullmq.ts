@@ -3,19 +3,24 @@
 import fabricJobState, { subjectAndApp } from 'fastify-fabric-job-state'
 import { bullmqJobState } from 'fastify-fabric-job-state/bullmq'
 
+import { apiPage } from './workload/api-page.js'
 import { fabricOrDevelopment } from './workload/authentication.js'
 import { BullmqForecasts } from './workload/bullmq-forecasts.js'
+import { fabricPage } from './workload/fabric-page.js'
 import { jobRoutes } from './workload/job-routes.js'
-import { createServer, serve } from './workload/serve.js'
+import { createServer, HOST, serve } from './workload/serve.js'
 
 const { DATA_DIR = 'data', REDIS_URL = 'redis://127.0.0.1:6379' } = process.env
 const prefix = '/workload-api'
 
-const { authentication, headersFile, closeIssuer } = await fabricOrDevelopment(DATA_DIR)
+const { authentication, fabric, headersFile, closeIssuer } = await fabricOrDevelopment(DATA_DIR)
 const forecasts = new BullmqForecasts(REDIS_URL)
 await forecasts.work()
 
 const app = createServer()
+// To look at: the API, at /documentation; on this machine also a page that plays Fabric's part, at /.
+await app.register(apiPage, { fabric, api: prefix })
+await app.register(fabricPage, { fabric, api: prefix, host: HOST })
 await app.register(async (workload) => {
   // All three calls are Fabric's alone.
   await workload.register(subjectAndApp, authentication)

@@ -1,9 +1,14 @@
+import { isDeepStrictEqual } from 'node:util'
+
 import type { FastifyInstance } from 'fastify'
 
-import { definitions, GetItemJobInstanceState, GetItemJobInstanceStateHeaders } from '../schemas/index.js'
+import { definitions, GetItemJobInstanceState } from '../schemas/plain.js'
 
 /** Stands before the definitions' names where the host has other schemas of the same names. */
 const PREFIX = 'FabricJobState.'
+
+/** The types that TypeBox has for the schema: what lies in it is the same. */
+type RouteSchema = typeof import('../schemas/GetItemJobInstanceState.js').GetItemJobInstanceState.schema
 
 /** Servers whose document has the operation already: an operationId stands once in an OpenAPI document. */
 const documented = new WeakSet<FastifyInstance['server']>()
@@ -19,8 +24,7 @@ export function documentedSchema (app: FastifyInstance) {
   }
   yieldNames(app)
 
-  const { operationId, ...schema } =
-    renamed({ ...GetItemJobInstanceState.schema, headers: GetItemJobInstanceStateHeaders }, prefix)
+  const { operationId, ...schema }: RouteSchema = renamed(GetItemJobInstanceState.schema, prefix)
   if (documented.has(app.server)) return schema
   documented.add(app.server)
   return { operationId, ...schema }
@@ -29,7 +33,7 @@ export function documentedSchema (app: FastifyInstance) {
 /** True where the host has another schema of that name; the contract's own may well be there, from a parent scope. */
 function isTaken (app: FastifyInstance, definition: typeof definitions[number]): boolean {
   const present = app.getSchema(String(definition.$id))
-  return present !== undefined && JSON.stringify(present) !== JSON.stringify(definition)
+  return present !== undefined && !isDeepStrictEqual(JSON.parse(JSON.stringify(present)), definition)
 }
 
 /**
@@ -42,6 +46,6 @@ function yieldNames (app: FastifyInstance): void {
 }
 
 /** A copy of a schema, with a prefix before its name and those that it refers to. */
-function renamed<T> (schema: T, prefix: string): T {
+function renamed (schema: object, prefix: string) {
   return JSON.parse(JSON.stringify(schema), (key, value) => key === '$id' || key === '$ref' ? `${prefix}${value}` : value)
 }

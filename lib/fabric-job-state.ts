@@ -3,7 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 
-import { GetItemJobInstanceState } from '../schemas/index.js'
+import { GetItemJobInstanceState } from '../schemas/plain.js'
 import { withCorrelationIds } from './correlation-ids.js'
 import { documentedSchema } from './documented-schema.js'
 import { toErrorResponse } from './error-response.js'
@@ -13,8 +13,9 @@ import { loggableError } from './loggable-error.js'
 import { checkedOptions, type FabricJobStateOptions, refusal } from './options.js'
 import { validateParams } from './params.js'
 import { Poll } from './poll.js'
+import { hasClientGone } from './poll-context.js'
 import { PollDeadlines } from './poll-deadlines.js'
-import { send } from './send.js'
+import { endConnectionsOnClose, send } from './send.js'
 import { createAuthenticationHook } from './subject-and-app/plugin.js'
 import { WorkloadError } from './workload-error.js'
 
@@ -41,6 +42,7 @@ export const fabricJobState: FastifyPluginAsync<FabricJobStateOptions> = fastify
   const onRequest = authenticationHooks(app, authentication)
   const deadlines = new PollDeadlines(resolverTimeout)
   warnOfShortParams(app)
+  endConnectionsOnClose(app)
   if (!app.hasDecorator('httpErrors')) await app.register(sensible)
 
   /** Each line of a poll, Fastify's own included, carries Fabric's ids. */
@@ -99,7 +101,7 @@ function sendFailure (error: unknown, _request: FastifyRequest, reply: FastifyRe
 }
 
 function logFailure ({ log, raw }: FastifyReply, error: unknown, statusCode: number): void {
-  if (raw.destroyed) {
+  if (hasClientGone(raw)) {
     log.info({ err: loggableError(error) }, 'The client closed the connection before the answer')
   } else if (statusCode >= 500) {
     log.error({ err: loggableError(error) }, 'The state of the job could not be told')

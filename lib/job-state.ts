@@ -1,9 +1,9 @@
-import { ItemJobInstanceState } from '../schemas/index.js'
+import { ItemJobInstanceState } from '../schemas/plain.js'
 import { invalidJobState, jobInstanceNotFound } from './failures.js'
 import type { JobState } from './job-state-resolver.js'
 import { schemaReader } from './schema-reader.js'
 
-const readJobState = schemaReader(ItemJobInstanceState)
+const readJobState = schemaReader<ItemJobInstanceState>(ItemJobInstanceState)
 
 /**
  * Holds an answer against the contract.

@@ -1,10 +1,10 @@
-import { GetItemJobInstanceStateParams } from '../schemas/index.js'
+import { GetItemJobInstanceStateParams } from '../schemas/plain.js'
 import { invalidParameter } from './failures.js'
 import type { JobInstance } from './job-state-resolver.js'
 import { schemaReader } from './schema-reader.js'
 import type { WorkloadError } from './workload-error.js'
 
-const readParams = schemaReader(GetItemJobInstanceStateParams)
+const readParams = schemaReader<GetItemJobInstanceStateParams>(GetItemJobInstanceStateParams)
 
 /**
  * Validates the path's parameters, in the form that Fastify asks of a validator. Fastify's router has an empty string

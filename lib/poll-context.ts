@@ -1,3 +1,5 @@
+import { Http2ServerResponse } from 'node:http2'
+
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 
 import { correlationIds } from './correlation-ids.js'
@@ -59,7 +61,7 @@ export class PollContext implements JobStateContext {
     const controller = new AbortController()
     const { raw } = this.#reply
     const onClose = () => this.abort(new Error('The client closed the connection before the answer.'))
-    if (raw.destroyed) onClose()
+    if (hasClientGone(raw)) onClose()
     if (this.#abortReason !== undefined) controller.abort(this.#abortReason)
     if (!this.#isOver) {
       this.#onClose = onClose
@@ -67,4 +69,9 @@ export class PollContext implements JobStateContext {
     }
     return controller
   }
+}
+
+/** True once the client has closed the connection, or the stream of an HTTP/2 poll, before it had the answer. */
+export function hasClientGone (raw: FastifyReply['raw'] | Http2ServerResponse): boolean {
+  return raw instanceof Http2ServerResponse ? raw.stream.destroyed : raw.destroyed
 }

@@ -24,7 +24,7 @@ export class Deadline {
  */
 export class PollDeadlines {
   readonly timeout: number
-  /** Where the chain begins and ends; it is nobody's deadline. */
+  /** Where the chain begins and ends: nobody's deadline, and one that never passes. */
   readonly #ends = new Deadline()
   #timer: NodeJS.Timeout | undefined
 
@@ -47,24 +47,27 @@ export class PollDeadlines {
     return deadline
   }
 
-  /** Ends the waiting. */
-  clear ({ previous, next }: Deadline): void {
+  /** Ends the waiting; where it has ended, it stays so. */
+  clear (deadline: Deadline): void {
+    const { previous, next } = deadline
     previous.next = next
     next.previous = previous
+    // Out of the chain, whose links may change: to be cleared again must not bring back these.
+    deadline.previous = deadline.next = deadline
     // The timer is left to the next poll; as long as nobody waits, it keeps no process alive.
-    if (previous === next) this.#timer?.unref()
+    if (this.#ends.next === this.#ends) this.#timer?.unref()
   }
 
   #expire (): void {
     this.#timer = undefined
     const now = performance.now()
-    for (let deadline = this.#ends.next; deadline !== this.#ends; deadline = deadline.next) {
-      if (deadline.time > now) {
-        this.#timer = setTimeout(() => this.#expire(), deadline.time - now)
-        return
-      }
-      this.clear(deadline)
-      deadline.waiting?.expire()
+    for (let first = this.#ends.next; first.time <= now; first = this.#ends.next) {
+      this.clear(first)
+      first.waiting?.expire()
     }
+    // What expired may have made others wait, and them have set a timer: for their time, not for the first one's.
+    clearTimeout(this.#timer)
+    const { next } = this.#ends
+    this.#timer = next === this.#ends ? undefined : setTimeout(() => this.#expire(), next.time - performance.now())
   }
 }

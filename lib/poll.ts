@@ -34,8 +34,13 @@ export class Poll extends AsyncResource implements Waiting {
   /** Asks the resolver, and replies when it has settled, at the deadline at the latest. */
   ask (resolveJobState: JobStateResolver, job: JobInstance): void {
     this.#deadline = this.#deadlines.set(this)
-    promised(() => resolveJobState(job, this.#context))
-      .then((state) => this.#onFulfilled(state), (reason) => this.#onRejected(reason))
+    try {
+      // A promise may have a `then` of its own, which is as likely to throw as the resolver.
+      Promise.resolve(resolveJobState(job, this.#context))
+        .then((state) => this.#onFulfilled(state), (reason) => this.#onRejected(reason))
+    } catch (thrown) {
+      this.#onRejected(thrown)
+    }
   }
 
   /** The deadline has passed. */
@@ -79,14 +84,5 @@ export class Poll extends AsyncResource implements Waiting {
 
   #logFailure (thrown: unknown, when: string): void {
     this.#context.log.warn({ err: loggableError(thrown) }, `The resolver failed ${when}`)
-  }
-}
-
-/** What a function returns, promised or not, and what it throws. */
-function promised<T> (call: () => T | Promise<T>): Promise<T> {
-  try {
-    return Promise.resolve(call())
-  } catch (thrown) {
-    return Promise.reject(thrown)
   }
 }

@@ -1,8 +1,6 @@
 import { isDate } from 'node:util/types'
 
-import type { Static, TSchema } from '@sinclair/typebox'
-
-import { definitions } from '../schemas/index.js'
+import { definitions } from '../schemas/plain.js'
 
 /** One place where a value breaks its schema. */
 export interface Problem {
@@ -26,19 +24,21 @@ export type Reading<T> = { value: T } | { problems: Problem[] }
  * It reads the few keywords that the contract's schemas are made of, and throws for any other kind of schema.
  * The function that it returns never throws.
  *
+ * @typeParam T what the schema describes: the type of the same name
+ *
  * @example
- * const read = schemaReader(ItemJobInstanceState)
+ * const read = schemaReader<ItemJobInstanceState>(ItemJobInstanceState)
  * read({ status: 'Completed', endTimeUtc: new Date(0), row: 7 })
  * // { value: { status: 'Completed', endTimeUtc: '1970-01-01T00:00:00.000Z' } }
  */
-export function schemaReader<T extends TSchema> (schema: T): (value: unknown) => Reading<Static<T>> {
+export function schemaReader<T = unknown> (schema: JsonSchema): (value: unknown) => Reading<T> {
   const read = readerOf(schema)
   return (value) => {
     const problems: Problem[] = []
     try {
       const copy = read(value, problems)
       // The reader has just made the copy as the schema says; the types cannot know.
-      if (problems.length === 0) return { value: copy as Static<T> }
+      if (problems.length === 0) return { value: copy as T }
     } catch {
       problems.push({ path: '', message: 'must be readable: a getter or a proxy of it threw' })
     }
@@ -47,21 +47,21 @@ export function schemaReader<T extends TSchema> (schema: T): (value: unknown) =>
 }
 
 /** The JSON Schema keywords that the contract uses. */
-interface Keywords {
+export interface JsonSchema {
   $ref?: string
   type?: string
   enum?: readonly unknown[]
   format?: string
-  properties?: Record<string, Keywords>
+  properties?: Record<string, JsonSchema>
   required?: readonly string[]
-  items?: Keywords
+  items?: JsonSchema
   [keyword: string]: unknown
 }
 
 /** Returns the value's copy, or says what is wrong; what it returns then is of no use. */
 type Read = (value: unknown, problems: Problem[]) => unknown
 
-function readerOf (schema: Keywords): Read {
+function readerOf (schema: JsonSchema): Read {
   if (schema.$ref !== undefined) return readerOf(definition(schema.$ref))
   if (schema.enum !== undefined) return enumReader(schema.enum)
   switch (schema.type) {
@@ -73,13 +73,13 @@ function readerOf (schema: Keywords): Read {
   }
 }
 
-function definition ($ref: string): Keywords {
+function definition ($ref: string): JsonSchema {
   const found = definitions.find(({ $id }) => $id === $ref)
   if (found === undefined) throw new Error(`No definition ${$ref}`)
   return found
 }
 
-function objectReader (properties: Record<string, Keywords>, required: readonly string[]): Read {
+function objectReader (properties: Record<string, JsonSchema>, required: readonly string[]): Read {
   const readers = Object.entries(properties).map(([name, schema]) =>
     ({ name, read: readerOf(schema), isRequired: required.includes(name) }))
 
@@ -101,7 +101,7 @@ function objectReader (properties: Record<string, Keywords>, required: readonly 
 /** Beyond so many problems the rest of an array tells nothing new. */
 const ENOUGH_PROBLEMS = 20
 
-function arrayReader (items: Keywords): Read {
+function arrayReader (items: JsonSchema): Read {
   const read = readerOf(items)
   return (value, problems) => {
     if (!Array.isArray(value)) return problems.push({ path: '', message: 'must be an array' })

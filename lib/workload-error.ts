@@ -1,4 +1,4 @@
-import { ErrorResponse } from '../schemas/index.js'
+import { ErrorResponse } from '../schemas/plain.js'
 import { schemaReader } from './schema-reader.js'
 
 /** What a {@link WorkloadError} is made of: the answer's status and its `ErrorResponse` (the contract's definition). */
@@ -46,7 +46,7 @@ export class WorkloadError extends Error implements ErrorResponse {
 }
 
 /** Reads what the contract's `ErrorResponse` knows of a value. */
-export const readErrorResponse = schemaReader(ErrorResponse)
+export const readErrorResponse = schemaReader<ErrorResponse>(ErrorResponse)
 
 /** True for what HTTP calls an error: a status of 400 to 599. */
 export function isErrorStatus (statusCode: unknown): statusCode is number {

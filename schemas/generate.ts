@@ -80,7 +80,7 @@ const lineWidth = 120
 
 /**
  * The modules that follow from a document: one for each definition, three for each operation (its path parameters, its
- * request headers and itself), and the index of them all.
+ * request headers and itself), the index of them all, and all of them once more as plain JSON Schema.
  *
  * @returns the text of each module by its file's name
  * @throws {Error} at a construct that it does not know, naming its place in the document
@@ -96,7 +96,8 @@ export function generate ({ paths, components }: OpenApiDocument): Map<string, s
 
   const modules = [...definitions, ...operations]
   const index: Module = ['index', indexModule(namesOf(modules), namesOf(definitions))]
-  return new Map([...modules, index].map(([name, text]) => [`${name}.ts`, text]))
+  const plain: Module = ['plain', plainModule({ paths, components })]
+  return new Map([...modules, index, plain].map(([name, text]) => [`${name}.ts`, text]))
 }
 
 type Module = [name: string, text: string]
@@ -124,20 +125,27 @@ function operationModules (path: string, method: string, operation: Operation): 
     if (!known.in.includes(parameter.in)) throw unknownConstruct(parameterPlace, `in: "${parameter.in}"`)
   }
 
-  const { operationId } = operation
-  // An operation is named `{Group}_{Name}`.
-  const name = operationId.replace(/^.*_/, '')
-  const params = {
-    ...asObject(`The path parameters of ${operationId}.`, parametersIn('path', operation)),
-    additionalProperties: false
-  }
-  // Not closed: clients and proxies add headers of their own.
-  const headers = asObject(`The request headers of ${operationId}.`, parametersIn('header', operation))
+  const name = operationName(operation)
   return [
-    [`${name}Params`, schemaModule(`${name}Params`, params, `${place}/parameters`)],
-    [`${name}Headers`, schemaModule(`${name}Headers`, headers, `${place}/parameters`)],
+    [`${name}Params`, schemaModule(`${name}Params`, paramsSchema(operation), `${place}/parameters`)],
+    [`${name}Headers`, schemaModule(`${name}Headers`, headersSchema(operation), `${place}/parameters`)],
     [name, operationModule(name, path, method, operation)]
   ]
+}
+
+/** An operation is named `{Group}_{Name}`. */
+const operationName = ({ operationId }: Operation) => operationId.replace(/^.*_/, '')
+
+const fastifyUrl = (path: string) => path.replace(/\{(\w+)\}/g, ':$1')
+
+function paramsSchema (operation: Operation): Schema {
+  const description = `The path parameters of ${operation.operationId}.`
+  return { ...asObject(description, parametersIn('path', operation)), additionalProperties: false }
+}
+
+/** Not closed: clients and proxies add headers of their own. */
+function headersSchema (operation: Operation): Schema {
+  return asObject(`The request headers of ${operation.operationId}.`, parametersIn('header', operation))
 }
 
 const parametersIn = (where: string, { parameters }: Operation) =>
@@ -171,7 +179,7 @@ function operationModule (name: string, path: string, method: string, operation:
       ' */',
       `export const ${name} = {`,
       `  method: ${literal(method.toUpperCase())},`,
-      `  url: ${literal(path.replace(/\{(\w+)\}/g, ':$1'))},`,
+      `  url: ${literal(fastifyUrl(path))},`,
       '  schema: {',
       ...Object.entries({ operationId, summary, description }).map(([key, text]) => `    ${key}: ${literal(text)},`),
       `    params: ${name}Params,`,
@@ -204,6 +212,45 @@ function indexModule (names: string[], definitions: string[]): string {
       '] as const'
     ]
   ])
+}
+
+/** What the modules above make with TypeBox, as the JSON that it is. */
+function plainModule ({ paths, components }: OpenApiDocument): string {
+  const definitions = Object.entries(components.schemas).map(([name, schema]) => [name, { $id: name, ...schema }] as const)
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, operation]) => plainOperation(path, method, operation)))
+
+  return moduleText([
+    [
+      '// The same schemas as in the modules beside this one, as plain JSON Schema: what the plugin itself runs on, because',
+      '// loading TypeBox takes longer than loading all the rest of the plugin.'
+    ],
+    ...[...definitions, ...operations].map(([name, value]) => [
+      `export const ${name} = ${deepLiteral(withBareNames(value))} as const`,
+      // An operation has no type of its own.
+      ...('url' in value ? [] : [`export type ${name} = import('./${name}.js').${name}`])
+    ]),
+    [
+      'export const definitions = [',
+      definitions.map(([name]) => `  ${name}`).join(',\n'),
+      '] as const'
+    ]
+  ])
+}
+
+function plainOperation (path: string, method: string, operation: Operation): Array<readonly [string, object]> {
+  const { operationId, summary, description } = operation
+  const [params, headers] = [paramsSchema(operation), headersSchema(operation)]
+  const response = Object.fromEntries(Object.entries(operation.responses).map(([status, { content, description }]) =>
+    [status, { ...content['application/json'].schema, description }]))
+  const schema = { operationId, summary, description, params, headers, response }
+  const name = operationName(operation)
+  return [[`${name}Params`, params], [name, { method: method.toUpperCase(), url: fastifyUrl(path), schema }]]
+}
+
+/** A copy that refers to the definitions by their `$id`. */
+function withBareNames (value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value), (key, value) => key === '$ref' ? definitionName(value) : value)
 }
 
 function typeImports (schemas: Schema[]): string[] {
@@ -279,6 +326,17 @@ function literal (value: unknown, layout: Layout = 'inline'): string {
   if (layout === 'inline') return `{ ${entries.join(', ')} }`
   const indent = ' '.repeat(layout)
   return `{\n${entries.map((entry) => `${indent}  ${entry}`).join(',\n')}\n${indent}}`
+}
+
+/** A JSON value as code, on as many lines as it takes. */
+function deepLiteral (value: unknown, indent = ''): string {
+  const inline = literal(value)
+  if (typeof value !== 'object' || value === null || `${indent}${inline}`.length < lineWidth / 2) return inline
+  const inner = `${indent}  `
+  return Array.isArray(value)
+    ? `[\n${value.map((item) => `${inner}${deepLiteral(item, inner)}`).join(',\n')}\n${indent}]`
+    : `{\n${Object.entries(value).map(([name, item]) =>
+      `${inner}${propertyName(name)}: ${deepLiteral(item, inner)}`).join(',\n')}\n${indent}}`
 }
 
 const propertyName = (name: string) => /^([A-Za-z_$][\w$]*|\d+)$/.test(name) ? name : quoted(name)

@@ -98,14 +98,20 @@ t.test('no attack gets through to the route', async (t) => {
   const server = await serve(t, hosts.route)
 
   await t.test('before Fabric has ever called', async (t) => {
-    const refusals = (await server.send(t, attacks)).filter(({ status, body }) => status === 401 && body !== '')
-    const alike = new Set(refusals.map(({ headers, body }) => JSON.stringify({ ...headers, date: '', body })))
-    t.equal(alike.size, 1, 'and nobody is told why')
-    const [refusal] = refusals
-    const body = JSON.parse(refusal?.body ?? '')
-    t.equal(refusal?.headers['www-authenticate'], 'SubjectAndAppToken1.0')
-    t.same(contractProblems('ErrorResponse', body), [])
-    t.match(body, { errorCode: 'AuthenticationFailed', source: 'External', isPermanent: false })
+    const answers = (await server.send(t, attacks)).filter(({ body }) => body !== '')
+    for (const [status, scheme, expected] of [
+      [401, 'SubjectAndAppToken1.0', { errorCode: 'AuthenticationFailed', source: 'External', isPermanent: false }],
+      [403, undefined, { errorCode: 'InsufficientScope', source: 'External', isPermanent: true }]
+    ] as const) {
+      const refusals = answers.filter((answer) => answer.status === status)
+      const alike = new Set(refusals.map(({ headers, body }) => JSON.stringify({ ...headers, date: '', body })))
+      t.equal(alike.size, 1, `and nobody is told why: ${status}`)
+      const [refusal] = refusals
+      const body = JSON.parse(refusal?.body ?? '')
+      t.equal(refusal?.headers['www-authenticate'], scheme)
+      t.same(contractProblems('ErrorResponse', body), [])
+      t.match(body, expected)
+    }
   })
   await t.test('while everything that is Fabric does', async (t) => {
     await server.send(t, controls)

@@ -18,6 +18,10 @@ type Answer = (response: ServerResponse) => void
 
 const json: (body: unknown) => Answer = (body) => (response) => response.end(JSON.stringify(body))
 
+const fabric = createFabric()
+const jwks = await fabric.jwks()
+const good = json(jwks)
+
 const faults: Record<string, Answer> = {
   'breaks the connection': (response) => response.destroy(),
   'answers 500': (response) => response.writeHead(500).end('{"keys":[]}'),
@@ -28,7 +32,7 @@ const faults: Record<string, Answer> = {
   'answers null': json(null),
   'answers with an empty set': json({ keys: [] }),
   'answers with a set of nothing': json({ keys: [{}, null, 1] }),
-  'answers with 10 MB': (response) => response.end(JSON.stringify({ keys: [], filler: 'x'.repeat(1e7) }))
+  'answers with 10 MB, good keys among them': json({ ...jwks, filler: 'x'.repeat(1e7) })
 }
 
 /** A workload whose keys come from an endpoint that answers as it is told to. */
@@ -63,9 +67,6 @@ async function longLived (fabric: Fabric): Promise<{ appToken: string, subjectTo
   const claims = { exp: Math.floor(Date.now() / SECOND) + 7 * 24 * 3600 }
   return { appToken: await fabric.appToken({ claims }), subjectToken: await fabric.subjectToken({ claims }) }
 }
-
-const fabric = createFabric()
-const good = json(await fabric.jwks())
 
 for (const [fault, bad] of Object.entries(faults)) {
   t.test(`a key endpoint that ${fault} is no outage of the workload, but for one at the start or of a day`, async (t) => {

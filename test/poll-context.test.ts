@@ -23,6 +23,25 @@ function poll (port: number) {
   return socket
 }
 
+/** What makes a server speak each protocol, and what polls it and returns how its client goes. */
+const protocols: Record<string, { server: object, poll: (port: number) => () => void }> = {
+  'HTTP/1.1': {
+    server: {},
+    poll (port: number) {
+      const socket = poll(port)
+      return () => socket.destroy()
+    }
+  },
+  'HTTP/2': {
+    server: { http2: true },
+    poll (port: number) {
+      const client = connectHttp2(`http://127.0.0.1:${port}`)
+      client.request({ ':path': pollPath() })
+      return () => client.destroy()
+    }
+  }
+}
+
 t.test('The resolver', async (t) => {
   t.test('gets the job, the uuids in lower case, and nothing more', async (t) => {
     let asked: JobInstance | undefined
@@ -97,73 +116,54 @@ t.test('The signal', async (t) => {
     t.match(await promise, { aborted: true, reason: { errorCode: 'ResolverTimeout' } })
   })
 
-  t.test('aborts when the client has gone', async (t) => {
-    const asked = pending<void>()
-    const aborted = pending<AbortSignal>()
-    const port = await listening(workload(t, async (_, { signal }) => {
-      signal.addEventListener('abort', () => aborted.resolve(signal))
-      asked.resolve()
-      await aborted.promise
-      throw signal.reason
-    }))
-    const socket = poll(port)
-    await asked.promise
-    socket.destroy()
-    t.match(await aborted.promise,
-      { aborted: true, reason: { message: 'The client closed the connection before the answer.' } })
-  })
-
-  t.test('and the log does not call it an error when the client has gone', async (t) => {
-    const asked = pending<void>()
-    const logged = pending<LogLine>()
-    const write = (line: string) => { if (line.includes('gave up')) logged.resolve(JSON.parse(line)) }
-    const resolveJobState: JobStateResolver = async (_, { signal }) => {
-      asked.resolve()
-      await once(signal, 'abort')
-      throw new Error('gave up')
+  for (const [protocol, { server, poll }] of Object.entries(protocols)) {
+    /** A host whose client goes while the resolver is at work; what it then reads and throws is the test's. */
+    async function left (t: Test, resolver: (context: JobStateContext, gone: Promise<void>) => Promise<never>, logger = {}) {
+      const asked = pending<void>()
+      const gone = pending<void>()
+      const app = Fastify({ ...server, logger })
+      t.after(() => app.close())
+      app.addHook('onRequest', async (_request, { raw }) => { raw.once('close', () => gone.resolve()) })
+      app.register(fabricJobState, pluginOptions((_, context) => {
+        asked.resolve()
+        return resolver(context, gone.promise)
+      }))
+      const leave = poll(await listening(app))
+      await asked.promise
+      leave()
     }
-    const port = await listening(workload(t, resolveJobState, { server: { logger: { stream: { write } } } }))
-    const socket = poll(port)
-    await asked.promise
-    socket.destroy()
-    t.match(await logged.promise, { level: 30, msg: 'The client closed the connection before the answer' })
-  })
+    const reason = { message: 'The client closed the connection before the answer.' }
 
-  t.test('has aborted where it is first read after the client has gone', async (t) => {
-    const asked = pending<void>()
-    const seen = pending<AbortSignal>()
-    const port = await listening(workload(t, async (_, context) => {
-      asked.resolve()
-      await once(context.request.socket, 'close')
-      await new Promise(setImmediate)
-      seen.resolve(context.signal)
-      return null
-    }))
-    const socket = poll(port)
-    await asked.promise
-    socket.destroy()
-    t.match(await seen.promise, { aborted: true, reason: { message: /client closed/ } })
-  })
+    t.test(`aborts when the client has gone, over ${protocol}`, async (t) => {
+      const aborted = pending<AbortSignal>()
+      await left(t, async ({ signal }) => {
+        await once(signal, 'abort')
+        aborted.resolve(signal)
+        throw signal.reason
+      })
+      t.match(await aborted.promise, { aborted: true, reason })
+    })
 
-  t.test('aborts when an HTTP/2 client has gone', async (t) => {
-    const asked = pending<void>()
-    const aborted = pending<AbortSignal>()
-    const app = Fastify({ http2: true })
-    t.after(() => app.close())
-    app.register(fabricJobState, pluginOptions(async (_, { signal }) => {
-      signal.addEventListener('abort', () => aborted.resolve(signal))
-      asked.resolve()
-      await aborted.promise
-      return null
-    }))
-    await app.listen({ host: '127.0.0.1', port: 0 })
-    const client = connectHttp2(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}`)
-    t.after(() => client.close())
-    const stream = client.request({ ':path': pollPath() })
-    await asked.promise
-    stream.close()
-    t.match(await aborted.promise, { aborted: true, reason: { message: /client closed/ } })
-  })
+    t.test(`has aborted where it is first read after the client has gone, over ${protocol}`, async (t) => {
+      const seen = pending<AbortSignal>()
+      await left(t, async (context, gone) => {
+        await gone
+        seen.resolve(context.signal)
+        throw context.signal.reason
+      })
+      t.match(await seen.promise, { aborted: true, reason })
+    })
+
+    t.test(`and the log does not call it an error when the client has gone, over ${protocol}`, async (t) => {
+      const logged = pending<LogLine>()
+      const write = (line: string) => { if (line.includes('gave up')) logged.resolve(JSON.parse(line)) }
+      await left(t, async (_, gone) => {
+        await gone
+        throw new Error('gave up')
+      }, { stream: { write } })
+      t.match(await logged.promise, { level: 30, msg: 'The client closed the connection before the answer' })
+    })
+  }
 
   t.test('does not abort once the resolver has settled, though the client goes, or is first asked for then', async (t) => {
     for (const isReadEarly of [true, false]) {

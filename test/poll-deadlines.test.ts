@@ -42,6 +42,24 @@ t.test('The polls in flight', async (t) => {
     t.same(order, ['first', 'second'])
   })
 
+  t.test('are answered in time also where they began while another one\'s deadline passed', async (t) => {
+    const asked: string[] = []
+    const second = pending<number>()
+    const app = workload(t, ({ jobType }, { signal }) => {
+      asked.push(jobType)
+      if (jobType === 'first') {
+        signal.addEventListener('abort', () => {
+          app.inject(pollPath({ jobType: 'second' })).then(({ statusCode }) => second.resolve(statusCode), second.reject)
+          t.same(asked, ['first', 'second'], 'before anything else happens')
+        })
+      }
+      return new Promise(() => {})
+    }, { resolverTimeout: 30 })
+    await app.ready()
+    t.equal((await app.inject(pollPath({ jobType: 'first' }))).statusCode, 504)
+    t.equal(await second.promise, 504)
+  })
+
   t.test('are each answered in their own asynchronous context', async (t) => {
     const polls = new AsyncLocalStorage<string>()
     const app = workload(t, () => new Promise(() => {}), { resolverTimeout: 30 })

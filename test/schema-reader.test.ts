@@ -6,10 +6,10 @@ import fc from 'fast-check'
 import t from 'tap'
 
 import { schemaReader } from '../lib/schema-reader.js'
-import { ErrorResponse, ItemJobInstanceState } from '../schemas/index.js'
+import { ErrorResponse, ItemJobInstanceState } from '../schemas/plain.js'
 
-const readState = schemaReader(ItemJobInstanceState)
-const readError = schemaReader(ErrorResponse)
+const readState = schemaReader<ItemJobInstanceState>(ItemJobInstanceState)
+const readError = schemaReader<ErrorResponse>(ErrorResponse)
 const readUuid = schemaReader(Type.String({ format: 'uuid' }))
 const readTime = schemaReader(Type.String({ format: 'date-time' }))
 

@@ -2,10 +2,12 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { AuthenticationOptions } from 'fastify-fabric-job-state'
-import { createFabric } from 'fastify-fabric-job-state/testing'
+import { createFabric, type Fabric } from 'fastify-fabric-job-state/testing'
 
 export interface Issuer {
   authentication: AuthenticationOptions
+  /** What signs the tokens; none where Entra ID does. */
+  fabric?: Fabric
   /** Where the headers of a call lie, for curl; there are none to be had where Entra ID issues the tokens. */
   headersFile?: string
   closeIssuer: () => Promise<void>
@@ -51,6 +53,7 @@ async function development (dataDir: string): Promise<Issuer> {
   const renewal = setInterval(write, RENEWAL).unref()
   return {
     authentication,
+    fabric,
     headersFile,
     async closeIssuer () {
       clearInterval(renewal)
@@ -60,7 +63,7 @@ async function development (dataDir: string): Promise<Issuer> {
 }
 
 /** Writes the headers of a call in the form that `curl -H @file` reads. */
-export async function writeHeaders (file: string, fabric: ReturnType<typeof createFabric>): Promise<void> {
+export async function writeHeaders (file: string, fabric: Fabric): Promise<void> {
   const headers = Object.entries(await fabric.headers()).map(([name, value]) => `${name}: ${value}\n`)
   await mkdir(join(file, '..'), { recursive: true })
   await writeFile(file, headers, { mode: 0o600 })

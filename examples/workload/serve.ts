@@ -2,6 +2,9 @@ import Fastify, { type FastifyInstance } from 'fastify'
 
 import { commandsToCopy } from './commands.js'
 
+/** Where the server listens: on this machine alone, unless it is told otherwise. */
+export const { HOST = '127.0.0.1', PORT = '3000' } = process.env
+
 /** A Fastify for a workload: long names of job types pass, and polls that come while it closes are still answered. */
 export function createServer (): FastifyInstance {
   const { LOG_LEVEL = 'warn' } = process.env
@@ -21,8 +24,6 @@ export interface Serving {
 
 /** Listens on HOST and PORT, says so with commands to copy, and stops at SIGTERM and SIGINT. */
 export async function serve (app: FastifyInstance, { prefix, headersFile, store, close }: Serving): Promise<void> {
-  const { HOST = '127.0.0.1', PORT = '3000' } = process.env
-
   /** Polls in flight are answered; a job in progress goes back to its queue, for another server or the next start. */
   const stop = async () => {
     await app.close()
@@ -32,5 +33,6 @@ export async function serve (app: FastifyInstance, { prefix, headersFile, store,
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => { stopping ??= stop() })
 
   const address = await app.listen({ host: HOST, port: Number(PORT) })
-  console.log(commandsToCopy({ url: address + prefix, headersFile, store }))
+  const page = app.hasRoute({ method: 'GET', url: '/' }) ? `${address}/` : undefined
+  console.log(commandsToCopy({ url: address + prefix, page, headersFile, store }))
 }

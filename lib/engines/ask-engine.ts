@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 
-import { withDeadline } from '../deadline.js'
+import { withDeadline } from './deadline.js'
 import { loggableError } from '../loggable-error.js'
 import { WorkloadError } from '../workload-error.js'
 

@@ -1,7 +1,10 @@
-import { ErrorDetails } from '../../schemas/index.js'
+import { ErrorDetails } from '../../schemas/plain.js'
 import { schemaReader } from '../schema-reader.js'
 
-const readErrorDetails = schemaReader(ErrorDetails)
+const readErrorDetails = schemaReader<ErrorDetails>(ErrorDetails)
+
+/** The code of a failure that has none of its own. */
+export const JOB_FAILED = 'JobFailed'
 
 /**
  * Tells people why a job failed. What holds the contract's `ErrorDetails`, as a `WorkloadError` does and its copy in an
@@ -15,7 +18,7 @@ export function toErrorDetails (failure: unknown): ErrorDetails {
   const reading = readErrorDetails(typeof failure === 'string' ? parsed(failure) : failure)
   return 'value' in reading
     ? reading.value
-    : { errorCode: 'JobFailed', message: messageOf(failure) || 'The job failed without a message.', source: 'System' }
+    : { errorCode: JOB_FAILED, message: messageOf(failure) || 'The job failed without a message.', source: 'System' }
 }
 
 /** The failure of a job that no worker has any more, and that the engine will not give to another. */

@@ -3,7 +3,7 @@ import type { JobWithMetadata, PgBoss } from 'pg-boss'
 import type { ErrorDetails } from '../../schemas/index.js'
 import type { JobInstance, JobState, JobStateResolver } from '../job-state-resolver.js'
 import { askEngine, type EngineOptions } from './ask-engine.js'
-import { toErrorDetails, WORKER_LOST } from './error-details.js'
+import { JOB_FAILED, toErrorDetails, WORKER_LOST } from './error-details.js'
 import { stampOf, type JobStamp } from './job-stamp.js'
 
 export type { EngineOptions } from './ask-engine.js'
@@ -70,7 +70,7 @@ export function pgBossJobState (boss: PgBossReader, options: PgBossJobStateOptio
   return async (job, { caller, log }) => {
     const name = queue(job)
     // PostgreSQL's text holds no NUL, so no job can have been stored with one.
-    if (name === undefined || job.itemType.includes('\0')) return null
+    if (name === undefined || [job.itemType, job.jobType].some((type) => type.includes('\0'))) return null
     const found = await ask(() => findJob(boss, name, job.jobInstanceId, stampOf(job, caller)), log)
     return found === undefined ? null : toJobState(found)
   }
@@ -127,7 +127,8 @@ function unknownState (state: never): Error {
 function failureOf (output: unknown): ErrorDetails {
   const failure = typeof output === 'object' && output !== null && 'value' in output ? output.value : output
   const details = toErrorDetails(failure)
-  return ENGINE_FAILURES.get(details.message) ?? details
+  // Who has a code has chosen the message.
+  return (details.errorCode === JOB_FAILED ? ENGINE_FAILURES.get(details.message) : undefined) ?? details
 }
 
 const ENGINE_FAILURES = new Map<string, ErrorDetails>([

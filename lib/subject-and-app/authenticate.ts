@@ -1,7 +1,7 @@
 import type { AcceptedTokens } from './accepted-tokens.js'
 import type { Caller } from './caller.js'
 import { checkScope, crossCheck } from './claims.js'
-import { headerValues, splitAuthorization } from './header.js'
+import { splitAuthorization } from './header.js'
 import type { CheckedAuthenticationOptions } from './options.js'
 import { Refusal } from './refusal.js'
 import type { TokenKind } from './refusal.js'
@@ -45,11 +45,14 @@ export class Authenticator {
     const credentials = readCredentials(rawHeaders, this.#options)
     if (credentials instanceof Refusal) return credentials
     const { appToken, subjectToken, clientTenantId } = credentials
+    const now = this.#now()
 
-    const app = this.#look('app', appToken)
+    const app = this.#look('app', appToken, now)
     if (app instanceof Refusal) return app
-    const subject = subjectToken === '' ? undefined : this.#look('subject', subjectToken)
+    const subject = subjectToken === '' ? undefined : this.#look('subject', subjectToken, now)
     if (subject instanceof Refusal) return subject
+    const caller = callerOfLastTime(app, subject, clientTenantId)
+    if (caller) return caller
     const mismatch = subject && crossCheck(app.identity, subject.identity, clientTenantId)
     if (mismatch) return mismatch
 
@@ -58,8 +61,8 @@ export class Authenticator {
       : this.#admitVerified(clientTenantId, app, subject)
   }
 
-  #look (kind: TokenKind, token: string): AcceptedToken | UnverifiedToken | Refusal {
-    return this.#acceptedTokens.get(kind, token, this.#now()) ?? decode(kind, token, this.#options)
+  #look (kind: TokenKind, token: string, now: number): AcceptedToken | UnverifiedToken | Refusal {
+    return this.#acceptedTokens.get(kind, token, now) ?? decode(kind, token, this.#options)
   }
 
   async #admitVerified (
@@ -92,8 +95,25 @@ export class Authenticator {
 
   /** The last question, asked of tokens that hold in everything else. */
   #admit (clientTenantId: string, app: AcceptedToken, subject: AcceptedToken | undefined): Caller | Refusal {
-    return (subject && checkScope(subject.identity, this.#options)) ?? toCaller(clientTenantId, app, subject)
+    const insufficient = subject && checkScope(subject.identity, this.#options)
+    if (insufficient) return insufficient
+    const caller = toCaller(clientTenantId, app, subject)
+    const bearer = subject ?? app
+    bearer.admission = { app, clientTenantId, caller }
+    return caller
   }
+}
+
+/**
+ * Who is behind a pair of tokens that was let in the last time that one of them came, for the same tenant. Whether each
+ * of the two still holds was asked before; how they go together cannot have changed. It saves 1 µs of each poll.
+ */
+function callerOfLastTime (
+  app: AcceptedToken | UnverifiedToken, subject: AcceptedToken | UnverifiedToken | undefined, clientTenantId: string
+): Caller | undefined {
+  const bearer = subject ?? app
+  const admission = isAccepted(bearer) ? bearer.admission : undefined
+  return admission?.app === app && admission.clientTenantId === clientTenantId ? admission.caller : undefined
 }
 
 interface Credentials {
@@ -118,11 +138,18 @@ function readCredentials (rawHeaders: readonly string[], options: CheckedAuthent
   return { appToken: tokens.appToken, subjectToken: tokens.subjectToken, clientTenantId: clientTenantId.toLowerCase() }
 }
 
+/**
+ * The value of a header that has to come once. Read from `rawHeaders`, because in `headers` Node keeps the first of
+ * several Authorization headers and joins others.
+ */
 function onlyHeader (rawHeaders: readonly string[], name: string): string | Refusal {
-  const [value, ...others] = headerValues(rawHeaders, name)
-  if (value === undefined) return new Refusal(`${name} header is missing`)
-  if (others.length > 0) return new Refusal(`${name} header is repeated`)
-  return value
+  let value: string | undefined
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.length !== name.length || rawHeaders[i]?.toLowerCase() !== name) continue
+    if (value !== undefined) return new Refusal(`${name} header is repeated`)
+    value = rawHeaders[i + 1]
+  }
+  return value ?? new Refusal(`${name} header is missing`)
 }
 
 function toCaller (tenantId: string, { principal: { claims } }: AcceptedToken, subject: AcceptedToken | undefined): Caller {

@@ -12,18 +12,6 @@ export interface TokenPair {
 }
 
 /**
- * The value of each header of this name, in the order in which they came.
- *
- * Read from `rawHeaders`, because in `headers` Node keeps the first of several Authorization headers and joins others.
- *
- * @param name In lower case.
- */
-export function headerValues (rawHeaders: readonly string[], name: string): string[] {
-  return rawHeaders.filter((_, i) =>
-    i % 2 === 1 && rawHeaders[i - 1]?.length === name.length && rawHeaders[i - 1]?.toLowerCase() === name)
-}
-
-/**
  * Takes an Authorization header apart: `SubjectAndAppToken1.0 subjectToken="…", appToken="…"`, this shape and no other.
  *
  * What stands between the quotes is still to be checked with {@link isCompactJws}, but for a token that is letter by

@@ -1,5 +1,6 @@
-import { createLocalJWKSet, createRemoteJWKSet, customFetch } from 'jose'
 import type { CryptoKey, FetchImplementation, JWK } from 'jose'
+import { createLocalJWKSet } from 'jose/jwks/local'
+import { createRemoteJWKSet, customFetch } from 'jose/jwks/remote'
 import type { FastifyBaseLogger } from 'fastify'
 
 /** Internal option of tests: serves the JWK set in process, in place of `fetch`. */

@@ -1,5 +1,8 @@
-import { decodeJwt, decodeProtectedHeader, errors, jwtVerify } from 'jose'
 import type { JWTPayload } from 'jose'
+import { decodeProtectedHeader } from 'jose/decode/protected_header'
+import * as errors from 'jose/errors'
+import { decodeJwt } from 'jose/jwt/decode'
+import { jwtVerify } from 'jose/jwt/verify'
 
 import type { Caller } from './caller.js'
 import { checkClaims, issuerV2 } from './claims.js'
@@ -23,8 +26,19 @@ export interface AcceptedToken {
   readonly kind: TokenKind
   readonly identity: TokenIdentity
   readonly signingKey: SigningKey
+  /** When it ceases to be remembered: its `exp`, in milliseconds since 1970. */
+  readonly expires: number
   /** The token and its claims, frozen and the token hidden as a caller has them: made once, not for each request. */
   readonly principal: NonNullable<Caller['subject']>
+  /** How it was let in the last time: as a subject token, or as an app token without one. */
+  admission?: Admission
+}
+
+/** What an accepted token was let in with, and who was behind it. */
+export interface Admission {
+  readonly app: AcceptedToken
+  readonly clientTenantId: string
+  readonly caller: Caller
 }
 
 /** Whether a token was verified already. */
@@ -67,7 +81,7 @@ export async function verify (
       clockTolerance: options.clockTolerance,
       currentDate: new Date(now())
     })
-    return { kind, identity, signingKey, principal: toPrincipal(token, payload) }
+    return { kind, identity, signingKey, expires: identity.exp * 1000, principal: toPrincipal(token, payload) }
   } catch (error) {
     if (error instanceof errors.JWTExpired) return badClaim(kind, 'exp', 'token has expired')
     if (error instanceof errors.JWTClaimValidationFailed) return badClaim(kind, error.claim, 'token is not yet valid')

@@ -3,7 +3,7 @@ import { type KeyObject, randomUUID } from 'node:crypto'
 import Fastify from 'fastify'
 import type { JSONWebKeySet } from 'jose'
 
-import { GetItemJobInstanceState } from '../../schemas/index.js'
+import { GetItemJobInstanceState } from '../../schemas/plain.js'
 import type { JobInstance } from '../job-state-resolver.js'
 import type { AuthenticationOptions, InternalAuthenticationOptions } from '../subject-and-app/options.js'
 import { jwksFetch } from '../subject-and-app/signing-keys.js'

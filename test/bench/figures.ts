@@ -1,6 +1,6 @@
 import type { Contender } from './contender.js'
 
-/** What one contender was measured to do in one round. */
+/** What one contender was measured to do in one pass. */
 export interface Measurement {
   requestsPerSecond: number
   /** CPU time of the server for each request, all threads included; in microseconds. */
@@ -11,11 +11,13 @@ export interface Measurement {
   p99: number
   /** In bytes. */
   peakMemory: number
+  /** How busy the generator of the load was, 0 to 1: from about 0.9 on it is what bounds the requests a second. */
+  generator: number
 }
 
 export type Metric = keyof Measurement
 
-/** All rounds of all contenders, by the contender's name. */
+/** All passes of all contenders, by the contender's name. */
 export type Measurements = Map<Contender['name'], Measurement[]>
 
 /** The middle of some figures, and how far they lie apart. */
@@ -38,11 +40,11 @@ export function median (measurements: Measurements, name: string, metric: Metric
 }
 
 /**
- * How many times another's figure a contender's is. Each round is held against the same round of the other: what else
+ * How many times another's figure a contender's is. Each pass is held against the same pass of the other: what else
  * the machine did meanwhile, it did to both.
  */
 export function ratio (measurements: Measurements, name: string, other: string, metric: Metric = 'cpu'): Spread {
   const others = measurements.get(other) ?? []
-  return spread((measurements.get(name) ?? []).map((measurement, round) =>
-    measurement[metric] / (others[round]?.[metric] ?? NaN)))
+  return spread((measurements.get(name) ?? []).map((measurement, pass) =>
+    measurement[metric] / (others[pass]?.[metric] ?? NaN)))
 }

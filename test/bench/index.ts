@@ -2,44 +2,81 @@
  * Measures what the plugin costs, side by side with what it is built on and with what people write today.
  *
  *     npm run bench
- *     npm run bench -- --only plugin-seen --only express --seconds 5 --json figures.json
+ *     npm run bench -- --json figures.json --chart chart.svg
+ *     npm run bench -- --only plugin-seen --only express --passes 3
  */
+import { writeFileSync } from 'node:fs'
+import { arch, availableParallelism, cpus, platform } from 'node:os'
 import { parseArgs } from 'node:util'
 
 import { createFabric } from '../../lib/testing/index.js'
+import { chart } from './chart.js'
 import { BASE, contenders } from './contenders.js'
-import type { Measurements } from './figures.js'
-import { measure } from './measure.js'
-import { table } from './report.js'
+import { median, type Measurements } from './figures.js'
+import { type Conditions, measure } from './measure.js'
+import { measureOneOff } from './one-off.js'
+import { contenderTable, targetTable } from './report.js'
 import { prepareRequests } from './requests.js'
+import { type Figures, targets } from './targets.js'
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
-    seconds: { type: 'string', default: '1.5' },
-    rounds: { type: 'string', default: '5' },
+    /** How often all servers are started anew. */
+    passes: { type: 'string', default: '5' },
+    /** How long each is under load in a pass, … */
+    seconds: { type: 'string', default: '1.8' },
+    /** … and in how many turns. */
+    turns: { type: 'string', default: '6' },
+    json: { type: 'string' },
+    chart: { type: 'string' },
     'cpu-prof': { type: 'string' }
   }
 })
-const seconds = Number(values.seconds)
-const rounds = Number(values.rounds)
-const profile = values['cpu-prof']
-const execArgv = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
-const chosen = contenders.filter(({ name }) => values.only.length === 0 || name === BASE || values.only.includes(name))
+const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'CPU'}, Node.js ${process.versions.node}, ${platform()} ${arch()}`
+const isChosen = (name: string) => values.only.length === 0 || name === BASE || values.only.includes(name)
+const chosen = contenders.filter(({ name }) => isChosen(name))
 
 const fabric = createFabric()
 const keyEndpoint = await fabric.listen()
 const { authority, issuerV1, publisherTenantId, audience, clientId } = fabric.registration
 const registration = { authority, issuerV1, publisherTenantId, audience, clientId, jwksUri: keyEndpoint.jwksUri }
 const requests = await prepareRequests(fabric)
-
-const measurements: Measurements = new Map(chosen.map(({ name }) => [name, []]))
-for (let round = 0; round < rounds; round++) {
-  // There and back again, so that none always comes after the same other.
-  for (const contender of round % 2 === 0 ? chosen : chosen.toReversed()) {
-    const measurement = await measure(contender, { requests, registration, seconds, execArgv })
-    measurements.get(contender.name)?.push(measurement)
-  }
+const profile = values['cpu-prof']
+const conditions: Conditions = {
+  requests,
+  registration,
+  seconds: Number(values.seconds),
+  turns: Number(values.turns),
+  ...(profile !== undefined && { execArgv: ['--cpu-prof', `--cpu-prof-dir=${profile}`] })
 }
-console.log(table(chosen, measurements))
+
+/** Passes, one after the other, of some contenders. */
+async function passes (some: typeof contenders, conditions: Conditions): Promise<Measurements> {
+  const measurements: Measurements = new Map(some.map(({ name }) => [name, []]))
+  for (let pass = 0; pass < Number(values.passes); pass++) {
+    for (const [name, measurement] of await measure(some, conditions)) measurements.get(name)?.push(measurement)
+  }
+  return measurements
+}
+
+console.log(machine)
+const saturated = await passes(chosen, conditions)
+console.log(`\n${contenderTable(chosen, saturated)}`)
+
+// Half of what each was seen to answer.
+const halves = new Map(chosen.map(({ name }) => [name, median(saturated, name, 'requestsPerSecond') / 2]))
+const patient = chosen.filter(({ name }) => [BASE, 'plugin', 'plugin-seen'].includes(name))
+const halfway = await passes(patient, { ...conditions, seconds: 2 * conditions.seconds, rates: halves })
+console.log(`\nAt half of saturation\n${contenderTable(patient, halfway)}`)
+
+const oneOff = isChosen('plugin-seen') ? await measureOneOff(requests, registration) : undefined
 await keyEndpoint.close()
+
+const figures: Figures = { saturated, halfway, oneOff }
+console.log(`\n${targetTable(targets(figures))}`)
+if (values.json !== undefined) {
+  const { saturated, halfway } = { saturated: Object.fromEntries(figures.saturated), halfway: Object.fromEntries(figures.halfway) }
+  writeFileSync(values.json, `${JSON.stringify({ machine, saturated, halfway, oneOff, targets: targets(figures) }, undefined, 2)}\n`)
+}
+if (values.chart !== undefined) writeFileSync(values.chart, chart(chosen, saturated, machine))

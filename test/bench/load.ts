@@ -1,6 +1,6 @@
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
 import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks'
+
+import { type Answer, Client } from './client.js'
 
 /** What to ask of a server. */
 export interface Load {
@@ -17,6 +17,8 @@ export interface Load {
   rate?: number
   /** What every answer has to be; anything else ends the run. */
   statusCode: number
+  /** Is awaited when all connections are there and nothing has been sent yet. */
+  onConnected?: () => Promise<void>
 }
 
 /** What came of it. */
@@ -29,18 +31,64 @@ export interface Outcome {
 
 /** Sends requests and waits for all of their answers. */
 export async function generateLoad (load: Load): Promise<Outcome> {
-  const { port, requests, connections, seconds, atLeast = 0, rate, statusCode } = load
+  const { port, requests, connections, statusCode } = load
   const latency = createHistogram()
-  const idle = await Promise.all(Array.from({ length: connections }, () => Client.connect(port)))
-  const clients = [...idle]
-  const interval = rate === undefined ? 0 : 1000 / rate
+  const clients = await connectClients(port, connections)
+  await load.onConnected?.()
+  const questions = requests.map((bytes) => ({ bytes }))
+  const begin = performance.now()
+  let sent = 0
+  try {
+    await sendQuestions(clients, {
+      ...load,
+      next: () => questions[sent++ % questions.length],
+      onAnswer (answer, _, milliseconds) {
+        if (answer.statusCode !== statusCode) throw new Error(`The answer was ${answer.statusCode}, not ${statusCode}`)
+        latency.record(Math.max(1, Math.round(milliseconds * 1e6)))
+      }
+    })
+  } finally {
+    clients.forEach((client) => client.close())
+  }
+  return { responses: latency.count, seconds: (performance.now() - begin) / 1000, latency }
+}
+
+/** A request that is whole. */
+export interface Question {
+  bytes: Buffer
+}
+
+/** What is sent over connections that are there, and what is done with the answers. */
+export interface Sending<Q extends Question> extends Pick<Load, 'seconds' | 'atLeast'> {
+  /** As a load's; or what it is after so many milliseconds. */
+  rate?: number | ((elapsed: number) => number)
+  next: () => Q | undefined
+  /** Is told how long it took, in milliseconds from when the request was due; what it throws ends the run. */
+  onAnswer: (answer: Answer, question: Q, milliseconds: number) => void
+}
+
+/** Opens keep-alive connections. */
+export function connectClients (port: number, connections: number): Promise<Client[]> {
+  return Promise.all(Array.from({ length: connections }, () => Client.connect(port)))
+}
+
+/** Sends requests over connections, and waits for all of their answers. */
+export function sendQuestions<Q extends Question> (clients: readonly Client[], sending: Sending<Q>): Promise<void> {
+  const { seconds, atLeast = 0, rate, next, onAnswer } = sending
+  const idle = [...clients]
   const begin = performance.now()
   const end = begin + seconds * 1000
 
-  await new Promise<void>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     let due = begin
     let sent = 0
-    const isOver = (time: number) => time >= end && sent >= atLeast
+    let hasFailed = false
+    const isOver = (time: number) => hasFailed || (time >= end && sent >= atLeast)
+
+    function fail (error: unknown) {
+      hasFailed = true
+      reject(error)
+    }
 
     function sendWhatIsDue () {
       const now = performance.now()
@@ -49,21 +97,25 @@ export async function generateLoad (load: Load): Promise<Outcome> {
         const client = idle.pop()
         if (client === undefined) return
         send(client, due)
-        due += interval
+        if (rate !== undefined) due += 1000 / (typeof rate === 'number' ? rate : rate(due - begin))
       }
     }
 
     function send (client: Client, due: number) {
-      const request = requests[sent++ % requests.length]
-      if (request === undefined) return reject(new RangeError('There is no request to send'))
-      client.send(request, (error, answered) => {
-        if (error !== undefined) return reject(error)
-        if (answered !== statusCode) return reject(new Error(`The answer was ${answered}, not ${statusCode}`))
+      const question = next()
+      if (question === undefined) return fail(new RangeError('There is no request to send'))
+      sent++
+      client.send(question.bytes, (error, answer) => {
+        if (answer === undefined) return fail(error)
         const now = performance.now()
-        latency.record(Math.max(1, Math.round((now - due) * 1e6)))
+        try {
+          onAnswer(answer, question, now - due)
+        } catch (error) {
+          return fail(error)
+        }
         idle.push(client)
         if (!isOver(now)) sendWhatIsDue()
-        else if (idle.length === connections) resolve()
+        else if (idle.length === clients.length) resolve()
       })
     }
 
@@ -71,55 +123,10 @@ export async function generateLoad (load: Load): Promise<Outcome> {
     function keepTime () {
       sendWhatIsDue()
       if (!isOver(performance.now())) setImmediate(keepTime)
-      else if (idle.length === connections) resolve()
+      else if (idle.length === clients.length) resolve()
     }
 
     if (rate === undefined) sendWhatIsDue()
     else keepTime()
-  }).finally(() => clients.forEach((client) => client.close()))
-
-  return { responses: latency.count, seconds: (performance.now() - begin) / 1000, latency }
-}
-
-type OnAnswer = (error: Error | undefined, statusCode?: number) => void
-
-/** One keep-alive connection. It reads no more of an answer than where it ends. */
-class Client {
-  readonly #socket: Socket
-  #received: Buffer | undefined
-  #onAnswer: OnAnswer = () => {}
-
-  static async connect (port: number): Promise<Client> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
-    await once(socket, 'connect')
-    return new Client(socket)
-  }
-
-  constructor (socket: Socket) {
-    this.#socket = socket
-    socket.on('data', (chunk) => this.#read(chunk))
-    socket.on('error', (error) => this.#onAnswer(error))
-    socket.on('close', () => this.#onAnswer(new Error('The server closed the connection')))
-  }
-
-  send (request: Buffer, onAnswer: OnAnswer): void {
-    this.#onAnswer = onAnswer
-    this.#socket.write(request)
-  }
-
-  close (): void {
-    this.#onAnswer = () => {}
-    this.#socket.destroy()
-  }
-
-  #read (chunk: Buffer): void {
-    const received = this.#received === undefined ? chunk : Buffer.concat([this.#received, chunk])
-    const headEnd = received.indexOf('\r\n\r\n')
-    const head = received.toString('latin1', 0, Math.max(0, headEnd))
-    const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? NaN)
-    if (headEnd >= 0 && Number.isNaN(length)) return this.#onAnswer(new Error(`An answer without a length: ${head}`))
-    const isWhole = headEnd >= 0 && received.length >= headEnd + 4 + length
-    this.#received = isWhole ? undefined : received
-    if (isWhole) this.#onAnswer(undefined, Number(head.slice(9, 12)))
-  }
+  })
 }

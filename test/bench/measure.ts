@@ -1,47 +1,111 @@
+import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks'
+
 import type { Contender, Registration } from './contender.js'
 import type { Measurement } from './figures.js'
 import { generateLoad } from './load.js'
 import type { Requests } from './requests.js'
 import { ServerProcess } from './server-process.js'
 
-/** How a contender is measured. */
+/** How contenders are measured. */
 export interface Conditions {
   requests: Requests
   registration: Registration
-  /** How long the load lasts. */
+  /** How long each is under load in one pass, all its turns together. */
   seconds: number
-  /** Requests a second; left out, as many as the server answers. */
-  rate?: number
-  /** Node's own options for the server's process. */
+  /** In how many turns. */
+  turns: number
+  /** Requests a second for each contender; left out, as many as its server answers. */
+  rates?: ReadonlyMap<Contender['name'], number>
+  /** Node's own options for the servers' processes. */
   execArgv?: string[]
 }
 
-/** For so long, in seconds, and until each request has come once, a server is warmed up. */
-const WARM_UP = 1.5
-
-/** Starts a contender's server, warms it up, measures it, and ends it. */
-export async function measure (contender: Contender, conditions: Conditions): Promise<Measurement> {
-  const { requests, registration, seconds, rate, execArgv } = conditions
-  const server = await ServerProcess.start(contender, registration, execArgv)
+/**
+ * One pass: starts the servers of all contenders, warms them up, and puts one after the other under load for a moment,
+ * again and again. So whatever else the machine does meanwhile, it does to all of them.
+ */
+export async function measure (
+  contenders: readonly Contender[], conditions: Conditions
+): Promise<Map<Contender['name'], Measurement>> {
+  const runs: Run[] = []
   try {
-    const load = {
-      port: server.port,
-      requests: requests[contender.requests ?? 'seen'],
-      connections: contender.connections ?? 50,
-      statusCode: contender.statusCode ?? 200
+    for (const contender of contenders) runs.push(await Run.start(contender, conditions))
+    for (let turn = 0; turn < conditions.turns; turn++) {
+      // There and back again, so that none always comes after the same other.
+      for (const run of turn % 2 === 0 ? runs : runs.toReversed()) await run.takeTurn()
     }
-    await generateLoad({ ...load, seconds: WARM_UP, atLeast: load.requests.length })
-    const before = await server.usage()
-    const { responses, seconds: taken, latency } = await generateLoad({ ...load, seconds, ...(rate !== undefined && { rate }) })
-    const after = await server.usage()
-    return {
-      requestsPerSecond: responses / taken,
-      cpu: (after.cpu - before.cpu) / responses,
-      p50: latency.percentile(50) / 1e6,
-      p99: latency.percentile(99) / 1e6,
-      peakMemory: after.peakMemory
-    }
+    return new Map(await Promise.all(runs.map(async (run) => [run.name, await run.measurement()] as const)))
   } finally {
-    await server.stop()
+    await Promise.all(runs.map((run) => run.stop()))
+  }
+}
+
+/** For so long, in seconds, and until each request has come once, a server is warmed up. */
+const WARM_UP = 1
+
+/** One contender in one pass, with what its turns have come to so far. */
+class Run {
+  readonly name: string
+  readonly #contender: Contender
+  readonly #conditions: Conditions
+  readonly #server: ServerProcess
+  readonly #latency: RecordableHistogram = createHistogram()
+  #seconds = 0
+  /** Of the server, in microseconds. */
+  #cpu = 0
+  /** Of the generator, in microseconds. */
+  #generatorCpu = 0
+
+  static async start (contender: Contender, conditions: Conditions): Promise<Run> {
+    const server = await ServerProcess.start(contender, conditions.registration, conditions.execArgv)
+    const run = new Run(contender, conditions, server)
+    await generateLoad({ ...run.#load, seconds: WARM_UP, atLeast: run.#load.requests.length })
+    return run
+  }
+
+  private constructor (contender: Contender, conditions: Conditions, server: ServerProcess) {
+    this.name = contender.name
+    this.#contender = contender
+    this.#conditions = conditions
+    this.#server = server
+  }
+
+  get #load () {
+    const { requests = 'seen', connections = 50, statusCode = 200 } = this.#contender
+    return { port: this.#server.port, requests: this.#conditions.requests[requests], connections, statusCode }
+  }
+
+  async takeTurn (): Promise<void> {
+    const rate = this.#conditions.rates?.get(this.name)
+    let before = { server: 0, generator: process.cpuUsage(), at: 0 }
+    const { latency } = await generateLoad({
+      ...this.#load,
+      seconds: this.#conditions.seconds / this.#conditions.turns,
+      ...(rate !== undefined && { rate }),
+      onConnected: async () => {
+        before = { server: (await this.#server.usage()).cpu, generator: process.cpuUsage(), at: performance.now() }
+      }
+    })
+    const { user, system } = process.cpuUsage(before.generator)
+    this.#seconds += (performance.now() - before.at) / 1000
+    this.#generatorCpu += user + system
+    this.#cpu += (await this.#server.usage()).cpu - before.server
+    this.#latency.add(latency)
+  }
+
+  async measurement (): Promise<Measurement> {
+    const responses = this.#latency.count
+    return {
+      requestsPerSecond: responses / this.#seconds,
+      cpu: this.#cpu / responses,
+      p50: this.#latency.percentile(50) / 1e6,
+      p99: this.#latency.percentile(99) / 1e6,
+      peakMemory: (await this.#server.usage()).peakMemory,
+      generator: this.#generatorCpu / 1e6 / this.#seconds
+    }
+  }
+
+  stop (): Promise<void> {
+    return this.#server.stop()
   }
 }

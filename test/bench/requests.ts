@@ -34,7 +34,8 @@ function withSignatureOf (other: string, token: string): string {
   return token.slice(0, token.lastIndexOf('.')) + other.slice(other.lastIndexOf('.'))
 }
 
-function get (path: string, headers: Partial<FabricHeaders>): Buffer {
+/** A request as it goes over the wire. */
+export function get (path: string, headers: Partial<FabricHeaders>): Buffer {
   const lines = Object.entries({ host: '127.0.0.1', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
   return Buffer.from(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`)
 }

@@ -34,7 +34,8 @@ export class ServerProcess {
   }
 }
 
-async function answerOf<T> (child: ChildProcess): Promise<T> {
+/** What a process tells next. */
+export async function answerOf<T> (child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
     const onExit = (code: number | null) => reject(new Error(`The server ended with exit code ${code}`))
     child.once('exit', onExit)

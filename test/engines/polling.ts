@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 
 import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
+import type { Test } from 'tap'
 
 import { fabricJobState, type JobInstance, type JobStateResolver } from '../../lib/index.js'
 import { createFabric, type FabricHeaders } from '../../lib/testing/index.js'
@@ -76,4 +77,24 @@ export const ENGINE_DOWN: Answer = {
 /** What is answered for a job that is there. */
 export function state (body: Record<string, unknown>): Answer {
   return { statusCode: 200, body }
+}
+
+/** Asks for a job by each part of its stamp but one: it has to be as if it were not there. */
+export async function holdStamp (t: Test, fabric: Poller, job: JobInstance): Promise<void> {
+  const strangers: Partial<JobInstance>[] = [
+    { workspaceId: randomUUID() },
+    { itemType: 'Contoso.FinanceAnalytics.Report' },
+    { itemType: 'contoso.financeanalytics.forecast' },
+    { itemType: 'Contoso\0' },
+    { itemId: randomUUID() },
+    { jobType: 'CalculateForecast' },
+    { jobType: 'calculate\0' }
+  ]
+  const unknown = await fabric.response(someJob())
+  for (const change of strangers) {
+    const response = await fabric.response({ ...job, ...change })
+    t.equal(response.statusCode, 404, JSON.stringify(change))
+    t.equal(response.body, unknown.body, 'the same body as for an unknown id')
+  }
+  t.strictSame(await fabric.poll(job, randomUUID()), NOT_THERE, 'another tenant')
 }

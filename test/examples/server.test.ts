@@ -1,17 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 
 import t, { type Test } from 'tap'
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const OURS = /^(?:HOST|PORT|DATA_DIR|DATABASE_URL|FABRIC_|ENTRA_)/
+import { said, startProcess, stop } from './server-process.js'
 
 /** A workload server as a person has it: built (`npm run build`), started, and told by its output where it is and how to call it. */
 class Server {
@@ -21,13 +18,8 @@ class Server {
   readonly #jobs: string
 
   static async start (t: Test, dataDir: string): Promise<Server> {
-    const process = startProcess(t, dataDir)
-    if (process.stdout === null) throw new Error('no output')
-    for await (const line of createInterface(process.stdout)) {
-      const [, jobs] = /^JOB=(.*\/)[\w-]+$/.exec(line) ?? []
-      if (jobs !== undefined) return new Server(process, dataDir, jobs)
-    }
-    throw new Error('the server ended without a word')
+    const process = startWatched(t, dataDir)
+    return new Server(process, dataDir, await said(process, /^JOB=(.*\/)[\w-]+$/))
   }
 
   private constructor (process: ChildProcess, dataDir: string, jobs: string) {
@@ -70,19 +62,12 @@ class Server {
 
   /** @returns its exit code */
   async stop (signal: NodeJS.Signals): Promise<number> {
-    this.#process.kill(signal)
-    const [code] = await once(this.#process, 'exit')
-    return code
+    return await stop(this.#process, signal)
   }
 }
 
-function startProcess (t: Test, dataDir: string): ChildProcess {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name)))
-  const server = spawn(process.execPath, ['dist/examples/server.js'], {
-    cwd: ROOT,
-    env: { ...env, NODE_OPTIONS: '', PORT: '0', DATA_DIR: dataDir },
-    stdio: ['ignore', 'pipe', 'pipe']
-  })
+function startWatched (t: Test, dataDir: string): ChildProcess {
+  const server = startProcess(dataDir)
   t.teardown(() => server.kill('SIGKILL'))
   return server
 }
@@ -134,7 +119,7 @@ t.test('the workload server runs jobs and tells how they are doing, also after a
   t.strictSame(await after.state(cancelled), cancellation)
   t.match(await after.end(long), { status: 'Completed' }, 'the job that was in progress has been run after all')
 
-  const second = startProcess(t, dataDir)
+  const second = startWatched(t, dataDir)
   const [[code], complaint] = await Promise.all([once(second, 'exit'), second.stderr && text(second.stderr)])
   t.equal(code, 1)
   t.match(complaint, `${dataDir} is in use by process`)

@@ -63,7 +63,7 @@ export function workload (
   return app
 }
 
-const document = JSON.parse(readFileSync(new URL('../../schemas/openapi.json', import.meta.url), 'utf8'))
+const document = JSON.parse(readFileSync(new URL('./schemas/openapi.json', import.meta.resolve('fastify-fabric-job-state/package.json')), 'utf8'))
 const ajv = new Ajv2020({ strict: false, allErrors: true })
 addFormats.default(ajv)
 ajv.addSchema(document, 'contract')

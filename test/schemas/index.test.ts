@@ -13,6 +13,7 @@ import {
   type ErrorDetails, type ErrorExtendedInformation, type ErrorResponse, type ErrorSource, type ItemJobInstanceState,
   type JobInstanceStatus, type NameValuePair
 } from '../../schemas/index.js'
+import * as plain from '../../schemas/plain.js'
 
 const document: OpenApiDocument = JSON.parse(
   readFileSync(new URL('../../schemas/openapi.json', import.meta.url), 'utf8'))
@@ -74,6 +75,20 @@ t.test('The parameters and headers are the document\'s', async (t) => {
     ...parametersAsObject('header'),
     description: 'The request headers of Jobs_GetItemJobInstanceState.'
   })
+})
+
+t.test('The plain schemas are those of TypeBox', async (t) => {
+  const { definitions: plainDefinitions, ...others } = plain
+  t.same([...plainDefinitions], definitions.map((schema) => JSON.parse(JSON.stringify(schema))))
+  t.strictSame(plain.GetItemJobInstanceState, JSON.parse(JSON.stringify({
+    method: GetItemJobInstanceState.method,
+    url: GetItemJobInstanceState.url,
+    schema: { ...GetItemJobInstanceState.schema, headers: GetItemJobInstanceStateHeaders }
+  })))
+  t.strictSame(plain.GetItemJobInstanceStateParams, JSON.parse(JSON.stringify(GetItemJobInstanceStateParams)))
+  t.same(Object.keys(others).sort(), [
+    ...definitions.map(({ $id }) => $id), 'GetItemJobInstanceState', 'GetItemJobInstanceStateParams'
+  ].sort())
 })
 
 t.test('The operation is the document\'s', async (t) => {

@@ -85,7 +85,7 @@ const failures: Record<string, RequestListener> = {
 
 for (const [name, failure] of Object.entries(failures)) {
   t.test(`${name}: without a set nothing can be told, and the first good answer is enough`, async (t) => {
-    const { endpoint, find } = await setUp(t, failure, { timing: { timeout: 200 } })
+    const { endpoint, find } = await setUp(t, failure, { timing: { timeout: 1000 } })
     await t.rejects(find('one'), { name: 'SigningKeysUnavailable', retryAfter: 5, cause: { message: /./ } })
     await t.rejects(find('one'), SigningKeysUnavailable)
     t.equal(endpoint.requests, 1)
@@ -96,7 +96,7 @@ for (const [name, failure] of Object.entries(failures)) {
   })
 
   t.test(`${name}: the last good set goes on serving`, async (t) => {
-    const { endpoint, signingKeys, find } = await setUp(t, keys(one.jwk), { timing: { timeout: 200 } })
+    const { endpoint, signingKeys, find } = await setUp(t, keys(one.jwk), { timing: { timeout: 1000 } })
     const key = await find('one')
     endpoint.answer = failure
     await signingKeys.refresh()

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 
 import type { ItemJobInstanceState } from '../schemas/index.js'
 import type { JobStateResolver } from '../lib/index.js'
-import { contractProblems, holdToContract, isOnContract, pollPath, sampleState, workload } from './helpers/poll.js'
+import { contractProblems, holdToContract, isOnContract, pollPath, recordedLog, sampleState, workload } from './helpers/poll.js'
 
 /** A host whose resolver gives what JavaScript lets it give, at once or as a promise. */
 function answering (t: Test) {
@@ -267,4 +267,20 @@ t.test('An answer whose `then` throws is a promise that was rejected, in whichev
       t.match(holdToContract(t, answered), { errorCode: 'InternalError' })
     }
   }
+})
+
+t.test('A promise whose own `then` is none or throws is answered once, and its deadline is over', async (t) => {
+  const { lines, logger } = recordedLog()
+  const thens = [{ then: 'none' }, { then: refuse }, { then: undefined }]
+  const app = workload(t, (() => {
+    const own = thens.shift()
+    return own === undefined ? new Promise(() => {}) : Object.assign(Promise.resolve(sampleState), own)
+  }) as JobStateResolver, { resolverTimeout: 10, server: { logger } })
+  while (thens.length > 0) {
+    const answered = await app.inject(pollPath())
+    t.equal(answered.statusCode, 500)
+    t.match(holdToContract(t, answered), { errorCode: 'InternalError' })
+  }
+  t.equal((await app.inject(pollPath())).statusCode, 504, 'a deadline after theirs passes')
+  t.same(lines.filter(({ msg }) => msg.includes('The resolver failed')), [], 'and nobody has heard of theirs')
 })

@@ -1,0 +1,88 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { createFabric } from 'fastify-fabric-job-state/testing'
+import t, { type Test } from 'tap'
+
+import { commandsToCopy } from '../../examples/workload/commands.js'
+import { fabricPage, type FabricPageOptions } from '../../examples/workload/fabric-page.js'
+
+const PATHS = ['/', '/page/page.css', '/page/page.js', '/page/icon.svg', '/fabric', '/fabric/headers']
+
+async function workload (t: Test, options: Partial<FabricPageOptions> = {}): Promise<FastifyInstance> {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(fabricPage, { fabric: createFabric(), api: '/workload-api', host: '127.0.0.1', ...options })
+  return app
+}
+
+t.test('the page and the headers of a call are there for who is on this machine', async (t) => {
+  for (const host of ['127.0.0.1:3000', 'localhost:3000', '[::1]:3000']) {
+    const app = await workload(t)
+    for (const url of PATHS) t.equal((await app.inject({ url, headers: { host } })).statusCode, 200, `${url} at ${host}`)
+  }
+})
+
+t.test('nobody else gets them', async (t) => {
+  const app = await workload(t)
+  for (const headers of [
+    { host: 'contoso.example:3000' },
+    { host: '127.0.0.1.contoso.example' },
+    { host: '192.0.2.1:3000' },
+    { host: '127.0.0.1:3000', 'x-forwarded-for': '192.0.2.1' },
+    { host: '127.0.0.1:3000', forwarded: 'for=192.0.2.1' }
+  ]) {
+    for (const url of PATHS) {
+      const { statusCode, body } = await app.inject({ url, headers })
+      t.equal(statusCode, 403, `${url} for ${JSON.stringify(headers)}`)
+      t.equal(body, 'This page is for the machine that it runs on.')
+    }
+  }
+})
+
+t.test('there is no page where others can reach the server, or where tokens are of Entra ID', async (t) => {
+  for (const options of [
+    { host: '0.0.0.0' }, { host: '::' }, { host: '192.0.2.1' }, { host: 'contoso.example' }, { host: '127.contoso.example' },
+    { fabric: undefined }
+  ]) {
+    const app = await workload(t, options)
+    for (const url of PATHS) t.equal((await app.inject(url)).statusCode, 404, `${url} with ${Object.entries(options)}`)
+  }
+})
+
+t.test('says at the start where the page is, and else why there is none', (t) => {
+  const running = { url: 'http://127.0.0.1:1/workload-api', store: 'PostgreSQL' }
+  t.match(commandsToCopy({ ...running, headersFile: 'file', page: 'http://127.0.0.1:1/' }),
+    /^A Fabric of your own, to look at: http:\/\/127\.0\.0\.1:1\/\n/)
+  t.match(commandsToCopy({ ...running, headersFile: 'file' }), /^The workload's API is at/)
+  t.match(commandsToCopy({ ...running, headersFile: undefined }), 'Fabric alone can call it: no page here plays its part.')
+  t.end()
+})
+
+t.test('the page may do nothing but what it does', async (t) => {
+  const { headers } = await (await workload(t)).inject('/')
+  t.match(headers, {
+    'content-type': 'text/html; charset=utf-8',
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-resource-policy': 'same-origin',
+    'cross-origin-opener-policy': 'same-origin',
+    'cache-control': 'no-store'
+  })
+  const policy = String(headers['content-security-policy']).split('; ')
+  for (const directive of ["default-src 'none'", "script-src 'self'", "form-action 'none'", "frame-ancestors 'none'"]) {
+    t.ok(policy.includes(directive), directive)
+  }
+  t.notMatch(policy.join(), /unsafe|\*|https?:/)
+})
+
+t.test('the headers of a call are good ones, or bad ones by their name', async (t) => {
+  const app = await workload(t)
+  const { sampleJob, badHeaders } = (await app.inject('/fabric')).json()
+  t.match(sampleJob, /^\/workload-api\/workspaces\/[\w-]{36}\/items\//)
+  const names = (await createFabric().badHeaders()).map(({ name }) => name)
+  t.strictSame(badHeaders, names)
+
+  const headersOf = async (query: Record<string, string>) => (await app.inject({ url: '/fabric/headers', query })).json()
+  t.match(await headersOf({}), { authorization: /^SubjectAndAppToken1\.0 subjectToken="eyJ/ })
+  t.strictSame((await headersOf({ bad: 'the Authorization header is empty' })).authorization, '')
+  t.equal((await app.inject({ url: '/fabric/headers', query: { bad: 'nothing' } })).statusCode, 404)
+})
