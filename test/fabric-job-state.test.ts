@@ -2,7 +2,8 @@ import sensible from '@fastify/sensible'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifySchema, LogController } from 'fastify'
 import t from 'tap'
 
-import fabricJobState, { fabricJobState as named, toErrorResponse, WorkloadError } from '../lib/index.js'
+import fabricJobState, { fabricJobState as named, subjectAndApp, toErrorResponse, WorkloadError } from '../lib/index.js'
+import { createFabric } from '../lib/testing/index.js'
 import { pending } from './helpers/pending.js'
 import {
   activityId, holdToContract, host, pluginOptions, pollPath, recordedLog, requestId, sample, sampleState, workload
@@ -55,6 +56,17 @@ t.test('The route', async (t) => {
       }, { prefix: '/b' })
     }, { prefix: '/a' })
     t.same(holdToContract(t, await app.inject('/a/b/c' + pollPath())), sampleState)
+  })
+
+  t.test('is Fabric\'s alone by the subjectAndApp of a parent scope', async (t) => {
+    const fabric = createFabric()
+    const app = host(t)
+    app.register(subjectAndApp, fabric.authentication)
+    app.register(async (scope) => {
+      scope.register(fabricJobState, { resolveJobState: () => sampleState })
+    })
+    t.same(holdToContract(t, await app.inject(await fabric.poll())), sampleState)
+    t.match(holdToContract(t, await app.inject(pollPath())), { errorCode: 'AuthenticationFailed' })
   })
 
   t.test('is registered twice under one prefix as little as any other route', async (t) => {
