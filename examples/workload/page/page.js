@@ -152,6 +152,9 @@ function duration (ms) {
   return seconds < 60 ? `${Math.round(seconds)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
 }
 
+/** @param {number} ms */
+const later = (ms) => ms < 50 ? 'at once' : `${duration(ms)} later`
+
 /** Whoever reads over a shoulder gets no token. @param {string} text */
 const cutShort = (text) => text.replace(/eyJ[\w.-]{8,}/g, (token) => `${token.slice(0, 9)}…`)
 
@@ -449,7 +452,7 @@ class Job {
       Started: startTimeUtc && clock(startTimeUtc),
       Ended: endTimeUtc && clock(endTimeUtc),
       Took: startTimeUtc && endTimeUtc && duration(Date.parse(endTimeUtc) - Date.parse(startTimeUtc)),
-      Told: endTimeUtc && `${duration(Math.max(toldAt - Date.parse(endTimeUtc), 0))} later`
+      Told: endTimeUtc && later(toldAt - Date.parse(endTimeUtc))
     })
   }
 }
