@@ -1,5 +1,5 @@
-// Pictures of the example server's pages. `npm run screenshots` builds and runs it, and needs Chromium: the README's two go
-// to docs/, the others, which are there to be looked at, to dist/screenshots/. Their fonts are those of the machine:
+// Pictures of the example server's pages. `npm run screenshots` builds and runs it, by Chromium: the README's two go to
+// docs/, the others, which are there to be looked at, to dist/screenshots/. Their fonts are those of the machine:
 // Inter and JetBrains Mono, where it has them.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -29,7 +29,7 @@ try {
   await rm(dataDir, { recursive: true })
 }
 
-/** One of each: completed, failed, cancelled, refused, and one in progress in which the workload was silent for a while. */
+/** One of each: completed, failed, cancelled, refused, and in progress, the workload having been silent for a while. */
 async function ofThePage (browser: Browser): Promise<void> {
   const visitor = await Visitor.comes(browser, url, { isRefused: true, reducedMotion: 'reduce' })
   const { page } = visitor
