@@ -12,8 +12,8 @@ export interface ApiPageOptions {
 }
 
 /**
- * The API as a page at `/documentation`, to be tried out: the values of the contract's sample are filled in, and where a
- * Fabric of one's own can start it, its job is there. Register it before the routes that it is to show.
+ * The API as a page at `/documentation`, to be tried out: the values of the contract's sample are filled in, and where
+ * a Fabric of one's own can start it, its job is there. Register it before the routes that it is to show.
  */
 export const apiPage = fastifyPlugin<ApiPageOptions>(async (app, { fabric, api }) => {
   await app.register(swagger, {
@@ -45,32 +45,31 @@ export const apiPage = fastifyPlugin<ApiPageOptions>(async (app, { fabric, api }
       'form-action': "'none'",
       'frame-ancestors': "'none'"
     },
-    theme: {
-      title: 'The API of a workload',
-      css: [{ filename: 'calm.css', content: CALM }],
-      js: [{ filename: 'scheme.js', content: SCHEME_OF_COLOURS }]
-    },
+    theme: { title: 'The API of a workload', css: [{ filename: 'calm.css', content: CALM }] },
     uiConfig: { docExpansion: 'list', tryItOutEnabled: true, defaultModelsExpandDepth: 0, displayRequestDuration: true }
   })
   if (fabric) app.addHook('onListen', () => startSampleJob(app, fabric, api))
 }, { name: 'api-page' })
 
-const ABOUT = 'Fabric starts a job, asks once a minute how it is doing, and may cancel it. The question is answered by ' +
-  '`fastify-fabric-job-state`, from the job engine; the other two are this example\'s own.'
+const ABOUT = `
+Fabric starts a job, asks once a minute how it is doing, and may cancel it. The question is answered by
+\`fastify-fabric-job-state\`, from the job engine; the other two are this example's own.
+`
 
-const TO_TRY = '\n\nTo try it: **Authorize**, with the `Authorization` header that [the page which plays Fabric\'s part](/) ' +
-  'has to copy. The rest is filled in, and the contract\'s sample job is there.'
+const TO_TRY = `
+To try it: **Authorize**, with the \`Authorization\` header that [the page which plays Fabric's part](/) has to copy.
+The rest is filled in, and the contract's sample job is there.
+`
 
 const SCHEME = 'The whole header, as Fabric sends it: `SubjectAndAppToken1.0 subjectToken="…", appToken="…"`'
 
-/** Swagger UI without its own banner: its field for other documents is of no use here, nor then its switch to dark. */
-const CALM = '.swagger-ui .topbar { display: none }'
-
-const SCHEME_OF_COLOURS = `
-const dark = matchMedia('(prefers-color-scheme: dark)')
-const follow = () => document.documentElement.classList.toggle('dark-mode', dark.matches)
-dark.addEventListener('change', follow)
-addEventListener('load', follow)
+/**
+ * Swagger UI without its banner, whose field for other documents is of no use here, and without its command for curl,
+ * where tokens stand as a whole; with room for a uuid.
+ */
+const CALM = `
+.swagger-ui :is(.topbar, .curl-command) { display: none }
+.swagger-ui .parameters input { width: 100%; max-width: 28rem }
 `
 
 /** Fills in the tenant that the tokens are made for. */

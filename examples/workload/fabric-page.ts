@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
@@ -16,16 +16,16 @@ export interface FabricPageOptions {
 }
 
 /**
- * A page at `/` that plays Fabric's part: it starts jobs, polls them and cancels them by the workload's own routes, with
- * tokens that it gets from `/fabric/headers`.
+ * A page at `/` that plays Fabric's part: it starts jobs, polls them and cancels them by the workload's own routes,
+ * with tokens that it gets from `/fabric/headers`.
  *
- * Whoever gets these tokens is Fabric, for this server. So the page is there only where a Fabric of one's own signs them
- * and the server listens on loopback alone; and then only for who comes from this machine, by its name.
+ * Whoever gets these tokens is Fabric, for this server. So the page is there only where a Fabric of one's own signs
+ * them and the server listens on loopback alone; and then only for who comes from this machine, by its name.
  */
 export async function fabricPage (app: FastifyInstance, { fabric, api, host }: FabricPageOptions): Promise<void> {
   if (fabric === undefined) return
   if (!isLoopback(host)) {
-    app.log.warn(`No page plays Fabric's part at /: others than this machine can reach ${host}, and it hands out tokens`)
+    app.log.warn(`No page plays Fabric's part at /: it hands out tokens, and not only this machine reaches ${host}`)
     return
   }
 
@@ -39,7 +39,7 @@ export async function fabricPage (app: FastifyInstance, { fabric, api, host }: F
   await app.register(fabricRoutes, { fabric, api })
 }
 
-/** What the page asks its own server for: where the contract's sample job is, and the headers of a call, good and bad ones. */
+/** What the page asks for: where the contract's sample job is, and the headers of a call, good and bad ones. */
 async function fabricRoutes (app: FastifyInstance, { fabric, api }: { fabric: Fabric, api: string }): Promise<void> {
   const routes = app.withTypeProvider<TypeBoxTypeProvider>()
 
@@ -57,8 +57,12 @@ async function fabricRoutes (app: FastifyInstance, { fabric, api }: { fabric: Fa
 }
 
 const SECURITY_HEADERS = {
-  'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+  'Content-Security-Policy': [
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
+    "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+    // What is written into the page is text, never a piece of it.
+    "require-trusted-types-for 'script'", "trusted-types 'none'"
+  ].join('; '),
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',

@@ -4,8 +4,10 @@ import { chromium, type Browser } from 'playwright-core'
 
 const { CHROMIUM_PATH = '/usr/bin/chromium', CI } = process.env
 
+const isThere = existsSync(CHROMIUM_PATH)
+
 /** What a test that needs a browser gives to tap as `skip`: under `CI=true` it runs, and fails where there is none. */
-export const skipWithoutChromium = CI === 'true' || existsSync(CHROMIUM_PATH) ? false : `no Chromium at ${CHROMIUM_PATH}`
+export const skipWithoutChromium = isThere || CI === 'true' ? false : `no Chromium at ${CHROMIUM_PATH}`
 
 /** A Chromium that asks nothing of anybody but the pages that it is shown. */
 export function launchChromium (): Promise<Browser> {

@@ -19,10 +19,11 @@ const PALE_TEXTS = `(() => {
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
   }
   const contrast = (element) => {
-    const [dark, bright] = [channels(getComputedStyle(element).color), background(element)].map(light).sort((a, b) => a - b)
-    return (bright + 0.05) / (dark + 0.05)
+    const [text, behind] = [channels(getComputedStyle(element).color), background(element)].map(light)
+    return (Math.max(text, behind) + 0.05) / (Math.min(text, behind) + 0.05)
   }
-  const hasText = (element) => [...element.childNodes].some(({ nodeType, data }) => nodeType === 3 && data.trim() !== '')
+  const isText = ({ nodeType, data }) => nodeType === 3 && data.trim() !== ''
+  const hasText = (element) => [...element.childNodes].some(isText)
   return [...document.querySelectorAll('body *')]
     .filter((element) => element.checkVisibility() && hasText(element) && contrast(element) < 4.5)
     .map((element) => element.textContent)
@@ -61,7 +62,7 @@ t.test('The page that plays Fabric\'s part', { skip: skipWithoutChromium }, asyn
     await says(card, 'Completed')
 
     t.match(await card.getByRole('img').getAttribute('aria-label'), /In progress for .* s, Completed for .* s$/)
-    t.match(await card.locator('.facts').first().innerText(), /Started.*Ended.*Took.*Told.*later/s)
+    t.match(await card.locator('.facts').first().innerText(), /Started.*Ended.*Took.*Told/s)
     t.match(await visitor.page.getByRole('status').textContent(), /^calculateForecast, \w{8}: Completed$/)
     const { request, answer } = await opensLatest(card)
     t.match(request, /^GET \/workload-api\/workspaces\/.*\/instances\/[\w-]{36}$/m)
@@ -77,7 +78,8 @@ t.test('The page that plays Fabric\'s part', { skip: skipWithoutChromium }, asyn
     const card = await visitor.starts('fail', 1)
     await says(card, 'Failed')
     const error = card.locator('.error')
-    t.equal(await error.locator('summary').innerText(), 'The series "sales" has 3 points; a forecast needs at least 12.')
+    const message = 'The series "sales" has 3 points; a forecast needs at least 12.'
+    t.equal(await error.locator('summary').innerText(), message)
     const facts = await error.locator('dl > div').all()
     t.strictSame(await Promise.all(facts.map((fact) => fact.locator('dt, dd').allInnerTexts())), [
       ['Code', 'SeriesTooShort'], ['Source', 'User'], ['Try again', 'of no use'], ['Parameters', 'sales', '3', '12']
@@ -85,10 +87,11 @@ t.test('The page that plays Fabric\'s part', { skip: skipWithoutChromium }, asyn
   })
 
   scene('shows why a job has not been taken', { isRefused: true }, async (t, visitor) => {
-    await visitor.page.getByLabel('Type').fill('<img src=x onerror=alert(1)>')
+    const jobType = '<img src=x onerror=alert(1)>'
+    await visitor.page.getByLabel('Type').fill(jobType)
     const card = await visitor.starts('succeed', 1)
     await says(card, 'Refused: 400')
-    t.equal(await card.getByRole('heading').innerText(), '<img src=x onerror=alert(1)>', 'as text, not as a part of the page')
+    t.equal(await card.getByRole('heading').innerText(), jobType, 'as text, not as a part of the page')
     t.match(await card.locator('.error').innerText(), /only "calculateForecast"\.\s.*UnknownJobType/s)
   })
 
@@ -167,7 +170,7 @@ t.test('The page that plays Fabric\'s part', { skip: skipWithoutChromium }, asyn
   })
 
   const permissions = ['clipboard-read', 'clipboard-write']
-  scene('has headers to copy, with which the API page tries the contract\'s operation', { permissions }, async (t, visitor) => {
+  scene('has headers to copy, for the API page to try an operation', { permissions }, async (t, visitor) => {
     await visitor.button('Copy Authorization').click()
     await visitor.page.getByText('Copied', { exact: true }).waitFor()
     await visitor.page.getByRole('navigation').getByRole('link').click()
@@ -213,7 +216,8 @@ t.test('The page that plays Fabric\'s part', { skip: skipWithoutChromium }, asyn
     t.equal(await start({ PORT: new URL(url).port }), url)
     await says(card, 'Completed')
     t.equal(await visitor.page.locator('#workload').innerText(), 'The workload answers')
-    t.match(await card.getByRole('img').getAttribute('aria-label'), /In progress for .*, No answer for .*, Completed for/)
+    const bar = await card.getByRole('img').getAttribute('aria-label')
+    t.match(bar, /In progress for .*, No answer for .*, Completed for/)
     await card.locator('.requests > summary').click()
     const outcomes = await card.locator('.outcome').allInnerTexts()
     t.ok(outcomes.includes('401 AuthenticationFailed'), 'the tokens of the former keys do not hold any more')

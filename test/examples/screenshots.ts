@@ -1,10 +1,11 @@
-// Pictures of the example server's pages. `npm run screenshots` builds and runs it, and needs Chromium: the README's two go
-// to docs/, the others, which are there to be looked at, to dist/screenshots/. The fonts are those of the machine.
+// Pictures of the example server's pages. `npm run screenshots` builds and runs it, by Chromium: the README's two go to
+// docs/, the others, which are there to be looked at, to dist/screenshots/. Their fonts are those of the machine:
+// Inter and JetBrains Mono, where it has them.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import type { Browser } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 
 import { launchChromium } from './chromium.js'
 import { said, startProcess, stop } from './server-process.js'
@@ -13,6 +14,7 @@ import { authorize, opensLatest, says, Visitor } from './visitor.js'
 const OTHERS = 'dist/screenshots'
 const SIZES = { desktop: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } }
 const SCHEMES = ['light', 'dark'] as const
+type Scheme = typeof SCHEMES[number]
 
 const dataDir = await mkdtemp(join(tmpdir(), 'workload-'))
 const server = startProcess(dataDir)
@@ -20,16 +22,16 @@ const [url, browser] = await Promise.all([said(server, /^A Fabric of your own, t
 try {
   for (const folder of ['docs', OTHERS]) await mkdir(folder, { recursive: true })
   await ofThePage(browser)
-  await ofTheApi(browser)
+  for (const colorScheme of SCHEMES) await ofTheApi(browser, colorScheme)
 } finally {
   await browser.close()
   if (server.exitCode === null) await stop(server, 'SIGTERM')
   await rm(dataDir, { recursive: true })
 }
 
-/** One of each: completed, failed, cancelled, refused, and one in progress in which the workload was silent for a while. */
+/** One of each: completed, failed, cancelled, refused, and in progress, the workload having been silent for a while. */
 async function ofThePage (browser: Browser): Promise<void> {
-  const visitor = await Visitor.comes(browser, url, { isRefused: true, reducedMotion: 'reduce', deviceScaleFactor: 1 })
+  const visitor = await Visitor.comes(browser, url, { isRefused: true, reducedMotion: 'reduce' })
   const { page } = visitor
   await visitor.pollsEachSecond()
   await says(await visitor.starts('succeed', 9), 'Completed')
@@ -42,7 +44,6 @@ async function ofThePage (browser: Browser): Promise<void> {
 
   const refused = await visitor.isSomebodyElse('the app token has expired')
   await says(refused, 'Refused: 401')
-  await opensLatest(refused)
 
   const inProgress = await visitor.starts('succeed', 600)
   await says(inProgress, 'In progress')
@@ -55,20 +56,19 @@ async function ofThePage (browser: Browser): Promise<void> {
 
   await page.getByLabel('Seconds').fill('20')
   await page.getByLabel('Seconds').blur()
-  for (const colorScheme of SCHEMES) {
-    await page.emulateMedia({ colorScheme })
-    for (const [name, size] of Object.entries(SIZES)) {
-      await page.setViewportSize(size)
-      const folder = name === 'desktop' ? 'docs' : OTHERS
-      await page.screenshot({ path: `${folder}/page-${colorScheme}${name === 'desktop' ? '' : `-${name}`}.png`, fullPage: true })
-    }
+  await page.setViewportSize(SIZES.desktop)
+  for (const colorScheme of SCHEMES) await picture(page, `docs/page-${colorScheme}.png`, colorScheme)
+  await opensLatest(refused)
+  for (const [name, size] of Object.entries(SIZES)) {
+    await page.setViewportSize(size)
+    for (const colorScheme of SCHEMES) await picture(page, `${OTHERS}/page-${colorScheme}-${name}.png`, colorScheme)
   }
   await visitor.leaves()
 }
 
-/** The contract's operation, tried out. */
-async function ofTheApi (browser: Browser): Promise<void> {
-  const visitor = await Visitor.comes(browser, `${url}documentation`, { isRefused: true, reducedMotion: 'reduce' })
+/** The contract's operation, tried out. Swagger UI asks once whether it is dark. */
+async function ofTheApi (browser: Browser, colorScheme: Scheme): Promise<void> {
+  const visitor = await Visitor.comes(browser, `${url}documentation`, { colorScheme, reducedMotion: 'reduce' })
   const { page } = visitor
   const operation = page.locator('#operations-Jobs-Jobs_GetItemJobInstanceState')
   await operation.getByText('Get Item Job Instance State').click()
@@ -76,12 +76,14 @@ async function ofTheApi (browser: Browser): Promise<void> {
   await authorize(page, (field) => field.fill(String(headers.authorization)))
   await operation.getByRole('button', { name: 'Execute' }).click()
   await operation.locator('.live-responses-table').getByText('200').first().waitFor()
-  for (const colorScheme of SCHEMES) {
-    await page.emulateMedia({ colorScheme })
-    for (const [name, size] of Object.entries(SIZES)) {
-      await page.setViewportSize(size)
-      await page.screenshot({ path: `${OTHERS}/documentation-${colorScheme}-${name}.png`, fullPage: true })
-    }
+  for (const [name, size] of Object.entries(SIZES)) {
+    await page.setViewportSize(size)
+    await picture(page, `${OTHERS}/documentation-${colorScheme}-${name}.png`, colorScheme)
   }
   await visitor.leaves()
+}
+
+async function picture (page: Page, path: string, colorScheme: Scheme): Promise<void> {
+  await page.emulateMedia({ colorScheme })
+  await page.screenshot({ path, fullPage: true })
 }

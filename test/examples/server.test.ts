@@ -10,7 +10,7 @@ import t, { type Test } from 'tap'
 
 import { said, startProcess, stop } from './server-process.js'
 
-/** A workload server as a person has it: built (`npm run build`), started, and told by its output where it is and how to call it. */
+/** A workload server as a person has it: built, started, and told by its output where it is and how to call it. */
 class Server {
   readonly #process: ChildProcess
   readonly #headers: Record<string, string>

@@ -15,7 +15,8 @@ export class Visitor {
   readonly #origins = new Set<string>()
 
   /** Goes to a page, with a browser that knows nothing of others. */
-  static async comes (browser: Browser, url: string, { isRefused = false, ...options }: VisitOptions): Promise<Visitor> {
+  static async comes (browser: Browser, url: string, visit: VisitOptions): Promise<Visitor> {
+    const { isRefused = false, ...options } = visit
     const context = await browser.newContext(options)
     const visitor = new Visitor(await context.newPage(), isRefused)
     await visitor.page.goto(url)

@@ -1,4 +1,4 @@
-// Plays Fabric's part by the workload's own routes: starts jobs, polls them until they have come to an end, cancels them.
+// Plays Fabric's part by the workload's own routes: starts jobs, polls them until they have ended, cancels them.
 
 /** @import { ErrorResponse, ItemJobInstanceState } from 'fastify-fabric-job-state/schemas' */
 
@@ -61,8 +61,8 @@ async function getJson (url) {
   return await response.json()
 }
 
-/** @param {string | undefined} [bad] what is wrong with them @returns {Promise<Record<string, string>>} */
-const newHeaders = (bad) => getJson(bad === undefined ? '/fabric/headers' : `/fabric/headers?${new URLSearchParams({ bad })}`)
+/** @param {string} [bad] what is wrong with them @returns {Promise<Record<string, string>>} */
+const newHeaders = (bad) => getJson(`/fabric/headers${bad === undefined ? '' : `?${new URLSearchParams({ bad })}`}`)
 
 /** Fabric uses its tokens many times. @type {Promise<Record<string, string>> | undefined} */
 let kept
@@ -94,7 +94,8 @@ async function exchange (headersOf, { method, path, payload }) {
     headers = { ...await headersOf(), requestid: crypto.randomUUID() }
     if (payload !== undefined) headers['content-type'] = 'application/json'
     const signal = AbortSignal.timeout(PATIENCE)
-    answer = await read(await fetch(path, { method, headers, cache: 'no-store', signal, ...(payload && { body: payload }) }))
+    const body = payload ?? null
+    answer = await read(await fetch(path, { method, headers, body, signal, cache: 'no-store' }))
   } catch {
     // No answer is what there is to see.
   }
@@ -151,6 +152,9 @@ function duration (ms) {
   if (seconds < 10) return `${seconds.toFixed(1)} s`
   return seconds < 60 ? `${Math.round(seconds)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
 }
+
+/** @param {number} ms */
+const later = (ms) => ms < 50 ? 'at once' : `${duration(ms)} later`
 
 /** Whoever reads over a shoulder gets no token. @param {string} text */
 const cutShort = (text) => text.replace(/eyJ[\w.-]{8,}/g, (token) => `${token.slice(0, 9)}…`)
@@ -279,7 +283,8 @@ class Timeline {
     this.#polls.push({ at, isTold: told !== undefined })
     for (const { state, since } of told ? changes(told) : []) {
       const last = this.#last
-      if (last.state !== 'NoAnswer' && last.state !== state && since > last.from) this.#change(state, Math.min(since, at))
+      const isOtherwise = last.state !== 'NoAnswer' && last.state !== state && since > last.from
+      if (isOtherwise) this.#change(state, Math.min(since, at))
     }
     this.#change(told?.status ?? 'NoAnswer', at)
   }
@@ -449,7 +454,7 @@ class Job {
       Started: startTimeUtc && clock(startTimeUtc),
       Ended: endTimeUtc && clock(endTimeUtc),
       Took: startTimeUtc && endTimeUtc && duration(Date.parse(endTimeUtc) - Date.parse(startTimeUtc)),
-      Told: endTimeUtc && `${duration(Math.max(toldAt - Date.parse(endTimeUtc), 0))} later`
+      Told: endTimeUtc && later(toldAt - Date.parse(endTimeUtc))
     })
   }
 }
@@ -465,7 +470,7 @@ const interval = () => 1_000 * (INTERVALS[slider.valueAsNumber] ?? 60)
 
 function showInterval () {
   const seconds = interval() / 1_000
-  const text = seconds === 1 ? 'every second' : seconds === 60 ? 'every minute, as Fabric does' : `every ${seconds} seconds`
+  const text = { 1: 'every second', 60: 'every minute, as Fabric does' }[seconds] ?? `every ${seconds} seconds`
   element('interval-text', HTMLElement).textContent = text
   slider.ariaValueText = text
   for (const job of jobs) job.schedule()
@@ -506,12 +511,13 @@ function offerBadHeaders () {
 
 async function offerHeadersToCopy () {
   const headers = await newHeaders()
-  for (const [name, title] of [['authorization', 'Authorization'], ['x-ms-client-tenant-id', 'x-ms-client-tenant-id']]) {
+  for (const title of ['Authorization', 'x-ms-client-tenant-id']) {
+    const name = title.toLowerCase()
     const { root, part } = copyOf('header-to-copy')
-    part('name').textContent = title ?? ''
-    part('value').textContent = cutShort(headers[name ?? ''] ?? '')
+    part('name').textContent = title
+    part('value').textContent = cutShort(headers[name] ?? '')
     part('copy').ariaLabel = `Copy ${title}`
-    part('copy').addEventListener('click', () => copy(part('copy'), name ?? ''))
+    part('copy').addEventListener('click', () => copy(part('copy'), name))
     element('copy', HTMLElement).append(root)
   }
 }
