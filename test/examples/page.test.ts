@@ -50,6 +50,7 @@ t.test('The page that plays Fabric\'s part', { skip: skipWithoutChromium }, asyn
     t.test(name, async (t) => {
       const visitor = await Visitor.comes(browser, url, options)
       t.teardown(() => visitor.leaves())
+      await visitor.mayBegin()
       await play(t, visitor)
       t.strictSame(visitor.errors, [])
       t.strictSame(visitor.origins, [new URL(url).origin])

@@ -33,6 +33,7 @@ try {
 async function ofThePage (browser: Browser): Promise<void> {
   const visitor = await Visitor.comes(browser, url, { isRefused: true, reducedMotion: 'reduce' })
   const { page } = visitor
+  await visitor.mayBegin()
   await visitor.pollsEachSecond()
   await says(await visitor.starts('succeed', 9), 'Completed')
   await says(await visitor.starts('fail', 8), 'Failed')

@@ -45,6 +45,11 @@ export class Visitor {
     await this.page.context().close()
   }
 
+  /** Waits until the page that plays Fabric's part takes what is done to it. */
+  async mayBegin (): Promise<void> {
+    await this.button('Start').and(this.page.locator(':enabled')).waitFor()
+  }
+
   /** The cards, the newest first. */
   get cards (): Locator {
     return this.page.locator('#cards > li')

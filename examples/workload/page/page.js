@@ -533,12 +533,13 @@ async function copy (button, name) {
 }
 
 offerBadHeaders()
-// Until here a button would have done nothing.
-for (const button of document.querySelectorAll('form button')) button.removeAttribute('disabled')
-await offerHeadersToCopy()
 slider.addEventListener('input', showInterval)
 showInterval()
 setInterval(() => { for (const job of jobs) job.draw() }, 250)
+// Until here a button would have done nothing.
+for (const button of document.querySelectorAll('form button')) button.removeAttribute('disabled')
 
 // After a reload of the page it goes on with the jobs that it had.
 for (const job of JSON.parse(sessionStorage.getItem('jobs') ?? '[]').reverse()) new Job(job).poll()
+
+await offerHeadersToCopy()
