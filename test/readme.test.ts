@@ -13,6 +13,8 @@ import ts from 'typescript'
 // The build's own, as the snippets have it: of lib/ it would be another module.
 import { createFabric } from 'fastify-fabric-job-state/testing'
 
+import { HELD } from './helpers/held-process.js'
+
 // The snippets import the package by its name, as its users do: what they run is the build.
 
 /** The README's TypeScript, by the heading above it. */
@@ -42,7 +44,9 @@ function moduleOf (t: Test, title: string): string {
 }
 
 t.test('the server of the README answers a stranger 401, in the form of the contract', async (t) => {
-  const server = spawn(process.execPath, [moduleOf(t, 'In your server')], { env: { ...process.env, PORT: '0' } })
+  const server = spawn(process.execPath, [moduleOf(t, 'In your server')], {
+    env: { ...process.env, ...HELD, PORT: '0' }
+  })
   t.teardown(() => server.kill())
   const origin = await originIn(server.stdout)
   const response = await fetch(`${origin}/workload-api/workspaces/1/items/2/3/jobTypes/4/instances/5`)
@@ -61,7 +65,7 @@ async function originIn (log: NodeJS.ReadableStream): Promise<string> {
 t.test('the test of the README passes under the runner of Node', async (t) => {
   const runner = spawn(process.execPath, ['--test', moduleOf(t, 'Test it without a tenant')],
     // Without this the runner believes that it was started by another one, and reports nothing.
-    { env: { ...process.env, NODE_TEST_CONTEXT: undefined } })
+    { env: { ...process.env, ...HELD, NODE_TEST_CONTEXT: undefined } })
   let output = ''
   runner.stdout.on('data', (data) => { output += data })
   const [exitCode] = await once(runner, 'close')

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 
 import t, { type Test } from 'tap'
 
+import { HELD } from '../helpers/held-process.js'
 import { launchChromium, skipWithoutChromium } from './chromium.js'
 import { said, startProcess, stop } from './server-process.js'
 import { authorize, opensLatest, says, Visitor, type VisitOptions } from './visitor.js'
@@ -38,7 +39,7 @@ t.test('The page that plays Fabric\'s part', { skip: skipWithoutChromium }, asyn
 
   /** Starts the server, the second time at its old address. */
   async function start (settings = {}): Promise<string> {
-    server = startProcess(dataDir, settings)
+    server = startProcess(dataDir, { ...HELD, ...settings })
     return await said(server, /^A Fabric of your own, to look at: (.*)$/)
   }
 

@@ -8,6 +8,7 @@ import { setTimeout } from 'node:timers/promises'
 
 import t, { type Test } from 'tap'
 
+import { HELD } from '../helpers/held-process.js'
 import { said, startProcess, stop } from './server-process.js'
 
 /** A workload server as a person has it: built, started, and told by its output where it is and how to call it. */
@@ -67,7 +68,7 @@ class Server {
 }
 
 function startWatched (t: Test, dataDir: string): ChildProcess {
-  const server = startProcess(dataDir)
+  const server = startProcess(dataDir, HELD)
   t.teardown(() => server.kill('SIGKILL'))
   return server
 }

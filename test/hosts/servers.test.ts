@@ -140,7 +140,12 @@ t.test('An onSend hook of the host that rewrites', async (t) => {
   })
 
   t.test('every answer of the server has the last word on polls too: the host has to keep it to a scope', async (t) => {
-    const host = await hostTwice(t, { prepare: addEnvelope })
+    const host = await hostTwice(t, {
+      prepare: (app) => {
+        addEnvelope(app)
+        app.decorate('rewritesAnswers', true) // see test/every-answer/
+      }
+    })
     const answer = await host.app.inject(await host.poll())
     t.match(answer, { statusCode: 200, headers: { 'x-envelope': 'yes', 'content-length': String(answer.body.length) } })
     t.same(answer.json(), { data: sampleState })

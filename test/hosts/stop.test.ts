@@ -10,6 +10,7 @@ import t, { type Test } from 'tap'
 
 import fabricJobState, { type JobStateResolver } from '../../lib/index.js'
 import { createFabric } from '../../lib/testing/index.js'
+import { HELD } from '../helpers/held-process.js'
 import { pending } from '../helpers/pending.js'
 import { contractProblems, host, pluginOptions, pollPath, sampleState } from '../helpers/poll.js'
 
@@ -155,7 +156,7 @@ t.test('At SIGTERM every poll that was accepted is answered, nobody new is let i
   const { authentication, close } = await fabric.listen()
   t.teardown(close)
   const server = spawn(process.execPath, ['--input-type=module', '-e', SERVER, JSON.stringify(authentication)], {
-    env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'inherit', 'inherit', 'ipc']
+    env: { ...process.env, ...HELD }, stdio: ['ignore', 'inherit', 'inherit', 'ipc']
   })
   t.teardown(() => server.kill('SIGKILL'))
   const exit = once(server, 'exit')
