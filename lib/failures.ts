@@ -1,11 +1,11 @@
-import { WorkloadError } from './workload-error.js'
 import type { Problem } from './schema-reader.js'
+import { callersError, WorkloadError } from './workload-error.js'
 
 // The failures that the route itself can tell of; the texts are read by people in Fabric's monitoring hub.
 
 /** 400: a path parameter breaks its schema. */
 export function invalidParameter (problems: Problem[]): WorkloadError {
-  return new WorkloadError({
+  return callersError({
     statusCode: 400,
     errorCode: 'InvalidParameter',
     message: 'The job instance cannot be looked up: a parameter in the path of the request is not valid.',
@@ -24,7 +24,7 @@ export function invalidParameter (problems: Problem[]): WorkloadError {
 
 /** 404: the resolver knows no such job. */
 export function jobInstanceNotFound (): WorkloadError {
-  return new WorkloadError({
+  return callersError({
     statusCode: 404,
     errorCode: 'JobInstanceNotFound',
     message: 'The workload knows no such job instance.',

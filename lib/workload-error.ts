@@ -45,6 +45,21 @@ export class WorkloadError extends Error implements ErrorResponse {
   }
 }
 
+/**
+ * A {@link WorkloadError} for what callers do, without a stack trace: no line of code is to blame, and to take one is
+ * 45% of what a 404 costs.
+ */
+export function callersError (options: WorkloadErrorOptions): WorkloadError {
+  const { stackTraceLimit } = Error
+  // Where the intrinsics are frozen it stays as it is.
+  Reflect.set(Error, 'stackTraceLimit', 0)
+  try {
+    return new WorkloadError(options)
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+  }
+}
+
 /** Reads what the contract's `ErrorResponse` knows of a value. */
 export const readErrorResponse = schemaReader<ErrorResponse>(ErrorResponse)
 

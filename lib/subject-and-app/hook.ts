@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 
-import { WorkloadError } from '../workload-error.js'
+import { callersError, WorkloadError } from '../workload-error.js'
 import type { Authenticator } from './authenticate.js'
 import type { Caller } from './caller.js'
 import { InsufficientScope, Refusal } from './refusal.js'
@@ -59,7 +59,7 @@ function fail (error: Error, request: HookRequest, reply: HookReply, done: (erro
 /** One and the same for every reason. */
 function authenticationFailed (reply: HookReply): WorkloadError {
   reply.header('WWW-Authenticate', 'SubjectAndAppToken1.0')
-  return new WorkloadError({
+  return callersError({
     statusCode: 401,
     errorCode: 'AuthenticationFailed',
     message: 'The request could not be authenticated.',
@@ -69,7 +69,7 @@ function authenticationFailed (reply: HookReply): WorkloadError {
 }
 
 function insufficientScope (): WorkloadError {
-  return new WorkloadError({
+  return callersError({
     statusCode: 403,
     errorCode: 'InsufficientScope',
     message: 'The subject token does not have the required scope.',
