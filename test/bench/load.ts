@@ -25,6 +25,8 @@ export interface Load {
 export interface Outcome {
   responses: number
   seconds: number
+  /** For how much of that there was nothing to send and no answer to read. */
+  idle: number
   /** From when a request was due until its whole answer was there, in nanoseconds. */
   latency: RecordableHistogram
 }
@@ -38,8 +40,9 @@ export async function generateLoad (load: Load): Promise<Outcome> {
   const questions = requests.map((bytes) => ({ bytes }))
   const begin = performance.now()
   let sent = 0
+  let idle = 0
   try {
-    await sendQuestions(clients, {
+    idle = await sendQuestions(clients, {
       ...load,
       next: () => questions[sent++ % questions.length],
       onAnswer (answer, _, milliseconds) {
@@ -50,7 +53,7 @@ export async function generateLoad (load: Load): Promise<Outcome> {
   } finally {
     clients.forEach((client) => client.close())
   }
-  return { responses: latency.count, seconds: (performance.now() - begin) / 1000, latency }
+  return { responses: latency.count, seconds: (performance.now() - begin) / 1000, idle: idle / 1000, latency }
 }
 
 /** A request that is whole. */
@@ -72,10 +75,15 @@ export function connectClients (port: number, connections: number): Promise<Clie
   return Promise.all(Array.from({ length: connections }, () => Client.connect(port)))
 }
 
-/** Sends requests over connections, and waits for all of their answers. */
-export function sendQuestions<Q extends Question> (clients: readonly Client[], sending: Sending<Q>): Promise<void> {
+/**
+ * Sends requests over connections, and waits for all of their answers. It never sleeps meanwhile: the server would pay
+ * for waking it up, the more often the slower it is, and seem even slower.
+ *
+ * @returns for how long there was nothing to do, in milliseconds
+ */
+export function sendQuestions<Q extends Question> (clients: readonly Client[], sending: Sending<Q>): Promise<number> {
   const { seconds, atLeast = 0, rate, next, onAnswer } = sending
-  const idle = [...clients]
+  const free = [...clients]
   const begin = performance.now()
   const end = begin + seconds * 1000
 
@@ -83,6 +91,9 @@ export function sendQuestions<Q extends Question> (clients: readonly Client[], s
     let due = begin
     let sent = 0
     let hasFailed = false
+    let answered = 0
+    let idle = 0
+    let lookedAt = begin
     const isOver = (time: number) => hasFailed || (time >= end && sent >= atLeast)
 
     function fail (error: unknown) {
@@ -95,7 +106,7 @@ export function sendQuestions<Q extends Question> (clients: readonly Client[], s
       if (rate === undefined) due = now
       while (due <= now && !isOver(due)) {
         // Each in its turn: the server ends a connection that is not used for a while.
-        const client = idle.shift()
+        const client = free.shift()
         if (client === undefined) return
         send(client, due)
         if (rate !== undefined) due += 1000 / (typeof rate === 'number' ? rate : rate(due - begin))
@@ -108,26 +119,29 @@ export function sendQuestions<Q extends Question> (clients: readonly Client[], s
       sent++
       client.send(question.bytes, (error, answer) => {
         if (answer === undefined) return fail(error)
+        answered++
         const now = performance.now()
         try {
           onAnswer(answer, question, now - due)
         } catch (error) {
           return fail(error)
         }
-        idle.push(client)
+        free.push(client)
         if (!isOver(now)) sendWhatIsDue()
-        else if (idle.length === clients.length) resolve()
       })
     }
 
-    // Timers count whole milliseconds; what is due meanwhile would come in bursts.
+    // Timers count whole milliseconds, too; what is due meanwhile would come in bursts.
     function keepTime () {
+      if (hasFailed) return
+      if (answered === 0) idle += performance.now() - lookedAt
+      answered = 0
       sendWhatIsDue()
-      if (!isOver(performance.now())) setImmediate(keepTime)
-      else if (idle.length === clients.length) resolve()
+      lookedAt = performance.now()
+      if (!isOver(lookedAt) || free.length < clients.length) setImmediate(keepTime)
+      else resolve(idle)
     }
 
-    if (rate === undefined) sendWhatIsDue()
-    else keepTime()
+    keepTime()
   })
 }

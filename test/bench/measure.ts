@@ -53,8 +53,8 @@ class Run {
   #seconds = 0
   /** Of the server, in microseconds. */
   #cpu = 0
-  /** Of the generator, in microseconds. */
-  #generatorCpu = 0
+  /** Of the generator, in seconds. */
+  #idle = 0
 
   static async start (contender: Contender, conditions: Conditions): Promise<Run> {
     const server = await ServerProcess.start(contender, conditions.registration, conditions.execArgv)
@@ -77,18 +77,17 @@ class Run {
 
   async takeTurn (): Promise<void> {
     const rate = this.#conditions.rates?.get(this.name)
-    let before = { server: 0, generator: process.cpuUsage(), at: 0 }
-    const { latency } = await generateLoad({
+    let before = { server: 0, at: 0 }
+    const { latency, idle } = await generateLoad({
       ...this.#load,
       seconds: this.#conditions.seconds / this.#conditions.turns,
       ...(rate !== undefined && { rate }),
       onConnected: async () => {
-        before = { server: (await this.#server.usage()).cpu, generator: process.cpuUsage(), at: performance.now() }
+        before = { server: (await this.#server.usage()).cpu, at: performance.now() }
       }
     })
-    const { user, system } = process.cpuUsage(before.generator)
     this.#seconds += (performance.now() - before.at) / 1000
-    this.#generatorCpu += user + system
+    this.#idle += idle
     this.#cpu += (await this.#server.usage()).cpu - before.server
     this.#latency.add(latency)
   }
@@ -101,7 +100,7 @@ class Run {
       p50: this.#latency.percentile(50) / 1e6,
       p99: this.#latency.percentile(99) / 1e6,
       peakMemory: (await this.#server.usage()).peakMemory,
-      generator: this.#generatorCpu / 1e6 / this.#seconds
+      generator: 1 - this.#idle / this.#seconds
     }
   }
 
