@@ -1,5 +1,9 @@
-// PostgreSQL and Redis, each restarted twice in the middle of 200 polls a second:
-// npm run soak:engine-restarts
+// PostgreSQL and Redis, each restarted twice in the middle of 200 polls a second: each is answered with its true state,
+// or 503 EngineUnavailable.
+//
+//   npm run soak:engine-restarts
+
+import assert from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
 
 import { Queue } from 'bullmq'
@@ -58,6 +62,8 @@ async function restarts (
   await load
   await app.close()
   report(name, polled, events)
+  assert.deepEqual(polled.filter((poll) => !isTrue(poll)), [], 'nothing else was answered')
+  assert.equal(polled.at(-1)?.outcome, 200, 'the engine is back')
 }
 
 function report (name: string, polled: Polled<string>[], events: Array<{ what: string, at: number }>): void {
@@ -82,6 +88,12 @@ function report (name: string, polled: Polled<string>[], events: Array<{ what: s
       console.log(`  all 200 again ${milliseconds((first?.asked ?? NaN) - at)} after it was up`)
     }
   }
+}
+
+/** No worker takes the jobs: they have not been started. */
+function isTrue ({ outcome, body }: Polled<string>): boolean {
+  if (outcome === 200) return body?.status === 'NotStarted'
+  return outcome === 503 && body?.errorCode === 'EngineUnavailable'
 }
 
 async function pgBoss (): Promise<void> {
