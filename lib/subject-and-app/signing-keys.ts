@@ -78,7 +78,7 @@ export class SigningKeys {
   readonly #now: () => number
   readonly #timing: typeof defaultTiming
   readonly #onRemoved: () => void
-  readonly #remote: ReturnType<typeof createRemoteJWKSet>
+  readonly #fetchKeys: FetchImplementation
   readonly #closed = new AbortController()
 
   #published: ReadonlySet<SigningKey> = new Set()
@@ -87,6 +87,8 @@ export class SigningKeys {
   #fetching: Promise<void> | undefined
   #failure: unknown
   #timer: NodeJS.Timeout | undefined
+  #first: NodeJS.Immediate | undefined
+  #remote: ReturnType<typeof createRemoteJWKSet> | undefined
   #started = false
 
   constructor ({ jwksUri, log, fetch = globalThis.fetch, now = Date.now, timing, onRemoved = () => {} }: SigningKeysOptions) {
@@ -95,22 +97,21 @@ export class SigningKeys {
     this.#now = now
     this.#timing = { ...defaultTiming, ...timing }
     this.#onRemoved = onRemoved
-    this.#remote = createRemoteJWKSet(new URL(jwksUri), {
-      timeoutDuration: this.#timing.timeout,
-      [customFetch]: (url, init) =>
-        fetchBounded(fetch, url, { ...init, signal: AbortSignal.any([init.signal, this.#closed.signal]) })
-    })
+    this.#fetchKeys = (url, init) =>
+      fetchBounded(fetch, url, { ...init, signal: AbortSignal.any([init.signal, this.#closed.signal]) })
   }
 
   /** Begins to look at the endpoint, now and then regularly; waits for nothing and keeps no process alive. */
   start (): void {
     this.#started = true
-    this.refresh()
+    // Not before the server is ready: for its first fetch Node loads what it needs, which takes 20 ms.
+    this.#first = setImmediate(() => this.refresh()).unref()
   }
 
   /** Ends what {@link start} began, a fetch under way included. */
   close (): void {
     this.#closed.abort()
+    clearImmediate(this.#first)
     clearTimeout(this.#timer)
   }
 
@@ -154,6 +155,9 @@ export class SigningKeys {
 
   async #fetch (): Promise<void> {
     try {
+      this.#remote ??= createRemoteJWKSet(new URL(this.#jwksUri), {
+        timeoutDuration: this.#timing.timeout, [customFetch]: this.#fetchKeys
+      })
       await this.#remote.reload()
       const published = await importKeys(this.#remote.jwks()?.keys, this.#published)
       if (published.size === 0) throw new Error('The JWK set holds no key that signs RS256')

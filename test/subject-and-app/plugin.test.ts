@@ -14,6 +14,7 @@ import { createAuthenticationHook, subjectAndApp } from '../../lib/subject-and-a
 import { clock } from '../../lib/subject-and-app/signing-keys.js'
 import { decode, verify } from '../../lib/subject-and-app/verify.js'
 import type { UnverifiedToken } from '../../lib/subject-and-app/verify.js'
+import { pending } from '../helpers/pending.js'
 import {
   anyTenantIssuer, appClaims, authorization, clientTenantId, headers, makeKey, options, optionsWith, serve, subjectClaims, today
 } from './fabric.js'
@@ -374,12 +375,14 @@ t.test('a scope may have an authentication of its own beside its parent\'s', asy
 
 t.test('a start does not wait for the keys, and begins to fetch them', async (t) => {
   const app = Fastify()
-  let fetches = 0
-  let give = (_: Response) => {}
-  const pending = new Promise<Response>((resolve) => { give = resolve })
-  app.register(subjectAndApp, optionsWith(() => { fetches++; return pending }))
+  t.teardown(() => app.close())
+  const asked = pending<void>()
+  const answer = pending<Response>()
+  app.register(subjectAndApp, optionsWith(() => {
+    asked.resolve()
+    return answer.promise
+  }))
   await app.ready()
-  t.equal(fetches, 1)
-  give(keys())
-  await app.close()
+  await asked.promise
+  answer.resolve(keys())
 })
