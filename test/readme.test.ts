@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setImmediate } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 
 import { PGlite } from '@electric-sql/pglite'
@@ -137,4 +138,27 @@ t.test('the routes of the README are authenticated and fail in one form', async 
   t.equal(stranger.json().errorCode, 'AuthenticationFailed')
   t.equal((await app.inject(`${poll.url}%zz`)).json().errorCode, 'BadRequest')
   t.equal((await app.inject(poll.url.replace('calculateForecast', 'x'.repeat(300)))).statusCode, 414)
+})
+
+t.test('the workload of the README sheds what is too much, in the form of the contract', async (t) => {
+  const fabric = createFabric()
+  const { workload } = await import(pathToFileURL(moduleOf(t, 'Under load')).href)
+  const app = await workload({
+    authentication: fabric.authentication,
+    resolveJobState () {
+      for (const end = performance.now() + 300; performance.now() < end;);
+      return { status: 'NotStarted' }
+    }
+  })
+  t.teardown(() => app.close())
+  const poll = await fabric.poll()
+
+  let answer = await app.inject(poll)
+  t.equal(answer.statusCode, 200)
+  while (answer.statusCode === 200) {
+    await setImmediate()
+    answer = await app.inject(poll)
+  }
+  t.match(answer, { statusCode: 503, headers: { 'retry-after': '60' } })
+  t.match(answer.json(), { errorCode: 'ServiceUnavailable', source: 'System', isPermanent: false })
 })

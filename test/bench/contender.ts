@@ -15,6 +15,8 @@ export interface Contender {
   connections?: number
   /** What every answer has to be; default: 200. */
   statusCode?: number
+  /** Verifies signatures with each request, hence leaves time to sleep to the generator, and has use for its core. */
+  isBusy?: true
 }
 
 /**

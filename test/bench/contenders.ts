@@ -24,12 +24,12 @@ export const contenders: Contender[] = [
   { name: 'plugin-5ms', title: 'plugin, no authentication, 5 ms, 500 in flight', module: 'plugin', options: { delay: 5 }, connections: 500 },
 
   { name: 'plugin-seen', title: 'plugin, 10,000 users seen before', module: 'plugin', options: authenticated },
-  { name: 'plugin-never-seen', title: 'plugin, tokens never seen', module: 'plugin', options: forgetful, requests: 'neverSeen' },
+  { name: 'plugin-never-seen', title: 'plugin, tokens never seen', module: 'plugin', options: forgetful, requests: 'neverSeen', isBusy: true },
   { name: 'plugin-401', title: '  401, no token', module: 'plugin', options: authenticated, requests: 'withoutToken', statusCode: 401 },
-  { name: 'plugin-forged', title: '  401, forged signatures', module: 'plugin', options: forgetful, requests: 'forged', statusCode: 401 },
+  { name: 'plugin-forged', title: '  401, forged signatures', module: 'plugin', options: forgetful, requests: 'forged', statusCode: 401, isBusy: true },
 
-  { name: 'express', title: 'Express, jsonwebtoken, jwks-rsa', module: 'express-jsonwebtoken' },
+  { name: 'express', title: 'Express, jsonwebtoken, jwks-rsa', module: 'express-jsonwebtoken', isBusy: true },
   { name: 'fast-jwt', title: 'Fastify, fast-jwt, seen before', module: 'fastify-fast-jwt', options: authenticated },
-  { name: 'fast-jwt-never-seen', title: 'Fastify, fast-jwt, never seen', module: 'fastify-fast-jwt', options: forgetful, requests: 'neverSeen' },
-  { name: 'limit', title: 'limit: 2 × crypto.verify, Fastify, a bare route', module: 'fastify-crypto-verify', requests: 'neverSeen' }
+  { name: 'fast-jwt-never-seen', title: 'Fastify, fast-jwt, never seen', module: 'fastify-fast-jwt', options: forgetful, requests: 'neverSeen', isBusy: true },
+  { name: 'limit', title: 'limit: 2 × crypto.verify, Fastify, a bare route', module: 'fastify-crypto-verify', requests: 'neverSeen', isBusy: true }
 ]

@@ -15,6 +15,8 @@ export interface Load {
   atLeast?: number
   /** Requests a second. Left out, each connection sends its next request as soon as it has its answer. */
   rate?: number
+  /** Whether the generator sleeps while it waits; default: false. */
+  mayDoze?: boolean
   /** What every answer has to be; anything else ends the run. */
   statusCode: number
   /** Is awaited when all connections are there and nothing has been sent yet. */
@@ -62,7 +64,7 @@ export interface Question {
 }
 
 /** What is sent over connections that are there, and what is done with the answers. */
-export interface Sending<Q extends Question> extends Pick<Load, 'seconds' | 'atLeast'> {
+export interface Sending<Q extends Question> extends Pick<Load, 'seconds' | 'atLeast' | 'mayDoze'> {
   /** As a load's; or what it is after so many milliseconds. */
   rate?: number | ((elapsed: number) => number)
   next: () => Q | undefined
@@ -76,13 +78,14 @@ export function connectClients (port: number, connections: number): Promise<Clie
 }
 
 /**
- * Sends requests over connections, and waits for all of their answers. It never sleeps meanwhile: the server would pay
- * for waking it up, the more often the slower it is, and seem even slower.
+ * Sends requests over connections, and waits for all of their answers. Unless it may, it never sleeps meanwhile: the
+ * server would pay for waking it up, the more often the slower it is, and seem even slower.
  *
  * @returns for how long there was nothing to do, in milliseconds
  */
 export function sendQuestions<Q extends Question> (clients: readonly Client[], sending: Sending<Q>): Promise<number> {
-  const { seconds, atLeast = 0, rate, next, onAnswer } = sending
+  const { seconds, atLeast = 0, rate, mayDoze = false, next, onAnswer } = sending
+  const wait = mayDoze ? (callback: () => void) => { setTimeout(callback, 1) } : setImmediate
   const free = [...clients]
   const begin = performance.now()
   const end = begin + seconds * 1000
@@ -138,7 +141,7 @@ export function sendQuestions<Q extends Question> (clients: readonly Client[], s
       answered = 0
       sendWhatIsDue()
       lookedAt = performance.now()
-      if (!isOver(lookedAt) || free.length < clients.length) setImmediate(keepTime)
+      if (!isOver(lookedAt) || free.length < clients.length) wait(keepTime)
       else resolve(idle)
     }
 

@@ -75,8 +75,8 @@ class Run {
   }
 
   get #load () {
-    const { requests = 'seen', connections = 50, statusCode = 200 } = this.#contender
-    return { port: this.#server.port, requests: this.#conditions.requests[requests], connections, statusCode }
+    const { requests = 'seen', connections = 50, statusCode = 200, isBusy: mayDoze = false } = this.#contender
+    return { port: this.#server.port, requests: this.#conditions.requests[requests], connections, statusCode, mayDoze }
   }
 
   async takeTurn (): Promise<void> {
