@@ -50,7 +50,10 @@ function notAnError (thrown: unknown): LoggableError {
   return { name: 'Error', message: `What was thrown is no Error but a value of type ${typeof thrown}: ${value}` }
 }
 
-/** A value as text, without what looks like a token: a compact JWS begins with `eyJ`, the base64url of `{"`. */
+/**
+ * A value as text, without what looks like a token: a compact JWS begins with `eyJ`, the base64url of `{"`. Of one that a
+ * stranger's character has cut in two, the rest is a long run of base64url.
+ */
 function text (value: unknown): string {
-  return String(value).replace(/eyJ[\w-]*(?:\.[\w-]*)*/g, '[token]')
+  return String(value).replace(/eyJ[\w-]*(?:\.[\w-]*)*|[\w-]{50,}/g, '[token]')
 }
