@@ -1,4 +1,4 @@
-// Before the tests: a running server's OpenAPI document, as its reader gets it over HTTP, is held to be one by a
+// A running server's OpenAPI document, as its reader gets it over HTTP, is held to be one by a
 // validator that others wrote, and put where every test finds it.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 
@@ -6,7 +6,7 @@ import swagger from '@fastify/swagger'
 import { validate } from '@readme/openapi-parser'
 import Fastify from 'fastify'
 
-import fabricJobState from '../../lib/index.js'
+import fabricJobState from 'fastify-fabric-job-state'
 import { documentFile, recordFolder } from './files.mjs'
 
 const app = Fastify({ routerOptions: { maxParamLength: 256 } })
