@@ -1,5 +1,5 @@
 // Loaded into every process of the tests before anything else (`--import`). Whatever a server in it answers on the
-// plugin's route, by inject or over a socket, is held against the document that emit-document.ts took from a running
+// plugin's route, by inject or over a socket, is held against the document that emit-document.mjs took from a running
 // server: not against the types or schemas of this package. An answer off the document fails the process.
 import { subscribe } from 'node:diagnostics_channel'
 import { readFileSync, writeFileSync } from 'node:fs'
