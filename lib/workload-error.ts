@@ -46,8 +46,8 @@ export class WorkloadError extends Error implements ErrorResponse {
 }
 
 /**
- * A {@link WorkloadError} for what callers do, without a stack trace: no line of code is to blame, and to take one is
- * 45% of what a 404 costs.
+ * A {@link WorkloadError} for what callers do, without a stack trace: no line of code is to blame, and to take one was
+ * 10 µs of the 23 of a 400.
  */
 export function callersError (options: WorkloadErrorOptions): WorkloadError {
   const { stackTraceLimit } = Error

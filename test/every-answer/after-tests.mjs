@@ -17,4 +17,5 @@ for (const file of readdirSync(recordFolder).filter((name) => /^\d/.test(name)))
 
 console.log(`# ${answers} answers of ${processes} processes held against the OpenAPI document of a running server: ` +
   `${off.length} off it (${rewritten} more were rewritten by their host)`)
-if (off.length > 0) process.exitCode = 1
+// One file alone may have none; all of them have, or nobody has looked.
+if (off.length > 0 || (answers === 0 && process.env.CI === 'true')) process.exitCode = 1
