@@ -128,6 +128,28 @@ t.test('The page that plays Fabric\'s part', { skip: skipWithoutChromium }, asyn
     t.equal(await slider.getAttribute('aria-valuetext'), 'every second')
   })
 
+  scene('asks for no job that has not been taken yet', {}, async (t, visitor) => {
+    const { page } = visitor
+    const seen: string[] = []
+    page.on('response', (response) => {
+      if (response.url().includes('/instances/')) seen.push(`${response.request().method()}: ${response.status()}`)
+    })
+    await page.route('**/instances/*', async (route) => {
+      seen.push(route.request().method())
+      if (route.request().method() === 'POST') {
+        await page.getByLabel('Polled').press('Home')
+        // By then a poll that was due at once would have been sent.
+        await page.evaluate('new Promise((resolve) => setTimeout(resolve, 10))')
+      }
+      await route.continue()
+    })
+    const card = await visitor.starts('succeed', 600)
+    await says(card, 'In progress')
+    t.strictSame(seen.slice(0, 3), ['POST', 'POST: 202', 'GET'])
+    await card.getByRole('button', { name: 'Cancel' }).click()
+    await says(card, 'Cancelled')
+  })
+
   scene('goes on with its jobs when it is loaded anew', {}, async (t, visitor) => {
     await says(await visitor.starts('succeed', 600), 'In progress')
     await visitor.page.reload()

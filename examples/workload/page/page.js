@@ -403,15 +403,19 @@ class Job {
     this.#tell(await this.#call('POST', `${this.path}/cancel`))
   }
 
+  /** Whether there is something to ask for: a job that the workload has taken, and that has not ended. */
+  get #isPolled () {
+    return this.#polledAt !== 0 && !this.#isOver
+  }
+
   /** When the next poll is due has been set anew. */
   schedule () {
     clearTimeout(this.#timer)
-    if (!this.#isOver) this.#timer = setTimeout(() => this.poll(), this.#polledAt + interval() - Date.now())
+    if (this.#isPolled) this.#timer = setTimeout(() => this.poll(), this.#polledAt + interval() - Date.now())
   }
 
   draw () {
-    if (this.#isOver || this.#polledAt === 0) return
-    this.#timeline.draw(this.#card, false)
+    if (this.#isPolled) this.#timeline.draw(this.#card, false)
   }
 
   /**
