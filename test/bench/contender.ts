@@ -17,6 +17,8 @@ export interface Contender {
   statusCode?: number
   /** Verifies signatures with each request, hence leaves time to sleep to the generator, and has use for its core. */
   isBusy?: true
+  /** Is held against a bound so near that only many passes can tell. */
+  isCloseCall?: true
 }
 
 /**

@@ -5,9 +5,9 @@ export interface Measurement {
   requestsPerSecond: number
   /** CPU time of the server for each request, all threads included; in microseconds. */
   cpu: number
-  /** In milliseconds. */
+  /** In milliseconds; the median of the turns. */
   p50: number
-  /** In milliseconds. */
+  /** In milliseconds; the median of the turns. */
   p99: number
   /** In bytes. */
   peakMemory: number
@@ -40,11 +40,11 @@ export function median (measurements: Measurements, name: string, metric: Metric
 }
 
 /**
- * How many times another's figure a contender's is. Each pass is held against the same pass of the other: what else
- * the machine did meanwhile, it did to both.
+ * How many times another's figure a contender's is. Each pass that both were in is held against the same pass of the
+ * other: what else the machine did meanwhile, it did to both.
  */
 export function ratio (measurements: Measurements, name: string, other: string, metric: Metric = 'cpu'): Spread {
   const others = measurements.get(other) ?? []
-  return spread((measurements.get(name) ?? []).map((measurement, pass) =>
+  return spread((measurements.get(name) ?? []).slice(0, others.length).map((measurement, pass) =>
     measurement[metric] / (others[pass]?.[metric] ?? NaN)))
 }

@@ -22,8 +22,10 @@ import { type Figures, targets } from './targets.js'
 const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
-    /** How often all servers are started anew. */
-    passes: { type: 'string', default: '5' },
+    /** How often all servers are started anew, … */
+    passes: { type: 'string', default: '3' },
+    /** … and how often besides those whose bounds are near: what a process costs differs by some percent each time. */
+    'close-passes': { type: 'string', default: '8' },
     /** How long each is under load in a pass, … */
     seconds: { type: 'string', default: '1.8' },
     /** … and in how many turns. */
@@ -51,23 +53,28 @@ const conditions: Conditions = {
   ...(profile !== undefined && { execArgv: ['--cpu-prof', `--cpu-prof-dir=${profile}`] })
 }
 
-/** Passes, one after the other, of some contenders. */
-async function passes (some: typeof contenders, conditions: Conditions): Promise<Measurements> {
-  const measurements: Measurements = new Map(some.map(({ name }) => [name, []]))
-  for (let pass = 0; pass < Number(values.passes); pass++) {
-    for (const [name, measurement] of await measure(some, conditions)) measurements.get(name)?.push(measurement)
+/** Adds passes, one after the other, of some contenders to what was measured. */
+async function addPasses (measurements: Measurements, count: string, some: typeof contenders, conditions: Conditions): Promise<void> {
+  for (let pass = 0; pass < Number(count); pass++) {
+    for (const [name, measurement] of await measure(some, conditions)) {
+      measurements.set(name, [...measurements.get(name) ?? [], measurement])
+    }
   }
-  return measurements
 }
 
 console.log(machine)
-const saturated = await passes(chosen, conditions)
+const saturated: Measurements = new Map()
+await addPasses(saturated, values.passes, chosen, conditions)
+await addPasses(saturated, values['close-passes'], chosen.filter(({ isCloseCall }) => isCloseCall), conditions)
 console.log(`\n${contenderTable(chosen, saturated)}`)
 
-// Half of what each was seen to answer.
+// Half of what each was seen to answer, in many turns: what is late is late by a pause of the machine or of a collector of
+// garbage, in one turn ten times as long as in the next.
 const halves = new Map(chosen.map(({ name }) => [name, median(saturated, name, 'requestsPerSecond') / 2]))
 const patient = chosen.filter(({ name }) => [BASE, 'plugin', 'plugin-seen'].includes(name))
-const halfway = await passes(patient, { ...conditions, seconds: 2 * conditions.seconds, rates: halves })
+const halfway: Measurements = new Map()
+const patience = { seconds: 2 * conditions.seconds, turns: 3 * conditions.turns, rates: halves }
+await addPasses(halfway, values.passes, patient, { ...conditions, ...patience })
 console.log(`\nAt half of saturation\n${contenderTable(patient, halfway)}`)
 
 const oneOff = isChosen('plugin-seen') ? await measureOneOff(requests, registration) : undefined

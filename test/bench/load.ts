@@ -97,6 +97,7 @@ export function sendQuestions<Q extends Question> (clients: readonly Client[], s
     let answered = 0
     let idle = 0
     let lookedAt = begin
+    const loop = performance.eventLoopUtilization()
     const isOver = (time: number) => hasFailed || (time >= end && sent >= atLeast)
 
     function fail (error: unknown) {
@@ -142,7 +143,7 @@ export function sendQuestions<Q extends Question> (clients: readonly Client[], s
       sendWhatIsDue()
       lookedAt = performance.now()
       if (!isOver(lookedAt) || free.length < clients.length) wait(keepTime)
-      else resolve(idle)
+      else resolve(mayDoze ? performance.eventLoopUtilization(loop).idle : idle)
     }
 
     keepTime()

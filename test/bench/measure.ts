@@ -1,7 +1,7 @@
-import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks'
+import { performance, type RecordableHistogram } from 'node:perf_hooks'
 
 import type { Contender, Registration } from './contender.js'
-import type { Measurement } from './figures.js'
+import { type Measurement, spread } from './figures.js'
 import { generateLoad } from './load.js'
 import type { Requests } from './requests.js'
 import { ServerProcess } from './server-process.js'
@@ -40,8 +40,8 @@ export async function measure (
   }
 }
 
-/** For so long a server is warmed up, in seconds. */
-const WARM_UP = 1.5
+/** For so long a server is warmed up, in seconds, and by so many requests at least: V8 counts calls, not time. */
+const WARM_UP = { seconds: 1.5, atLeast: 20_000 }
 
 /** One contender in one pass, with what its turns have come to so far. */
 class Run {
@@ -49,7 +49,8 @@ class Run {
   readonly #contender: Contender
   readonly #conditions: Conditions
   readonly #server: ServerProcess
-  readonly #latency: RecordableHistogram = createHistogram()
+  /** Of each turn, so that a moment in which the machine was busy elsewhere is one turn's and not the whole pass's. */
+  readonly #latencies: RecordableHistogram[] = []
   #seconds = 0
   /** Of the server, in microseconds. */
   #cpu = 0
@@ -63,7 +64,7 @@ class Run {
     // Whoever remembers all tokens has to verify each once: only then it is warmed up on what it does with them later.
     const isToRemember = (contender.options?.tokenCacheSize ?? 0) >= length
     if (isToRemember) await generateLoad({ ...run.#load, seconds: 0, atLeast: length })
-    await generateLoad({ ...run.#load, seconds: WARM_UP })
+    await generateLoad({ ...run.#load, ...WARM_UP })
     return run
   }
 
@@ -93,16 +94,17 @@ class Run {
     this.#seconds += (performance.now() - before.at) / 1000
     this.#idle += idle
     this.#cpu += (await this.#server.usage()).cpu - before.server
-    this.#latency.add(latency)
+    this.#latencies.push(latency)
   }
 
   async measurement (): Promise<Measurement> {
-    const responses = this.#latency.count
+    const responses = this.#latencies.reduce((sum, { count }) => sum + count, 0)
+    const percentile = (percent: number) => spread(this.#latencies.map((latency) => latency.percentile(percent) / 1e6)).median
     return {
       requestsPerSecond: responses / this.#seconds,
       cpu: this.#cpu / responses,
-      p50: this.#latency.percentile(50) / 1e6,
-      p99: this.#latency.percentile(99) / 1e6,
+      p50: percentile(50),
+      p99: percentile(99),
       peakMemory: (await this.#server.usage()).peakMemory,
       generator: 1 - this.#idle / this.#seconds
     }
