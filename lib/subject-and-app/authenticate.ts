@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises'
+
 import type { AcceptedTokens } from './accepted-tokens.js'
 import type { Caller } from './caller.js'
 import { checkScope, crossCheck } from './claims.js'
@@ -70,6 +72,8 @@ export class Authenticator {
     app: AcceptedToken | UnverifiedToken,
     subject: AcceptedToken | UnverifiedToken | undefined
   ): Promise<Caller | Refusal> {
+    // All that have come by now are verified together: to wake up a thread for each costs a fifth more.
+    await setImmediate()
     const [verifiedApp, verifiedSubject] = await Promise.all([this.#verified(app), subject && this.#verified(subject)])
     if (verifiedApp instanceof Refusal) return verifiedApp
     if (verifiedSubject instanceof Refusal) return verifiedSubject
