@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 import http2 from 'node:http2'
+import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
+import timers from 'node:timers/promises'
 
 import Fastify from 'fastify'
 import t from 'tap'
@@ -317,6 +319,23 @@ t.test('many first sights of one token at once all get the same answer', async (
     app.inject({ url: '/caller', headers: headers(i % 2 ? forged : appToken, subjectToken) })))
   t.ok(polls.every(({ statusCode }, i) => statusCode === (i % 2 ? 401 : 200)))
   t.equal(passed(), 100)
+})
+
+t.test('tokens are verified also while a test of the host has put its own timers in place of Node\'s', async (t) => {
+  const { app } = serve({ keys })
+  t.teardown(() => app.close())
+  await app.ready()
+  const fakes = [
+    t.intercept(globalThis, 'setImmediate', { value: () => {} }),
+    t.intercept(timers, 'setImmediate', { value: () => pending().promise })
+  ]
+  syncBuiltinESMExports()
+  try {
+    t.equal((await app.inject({ url: '/caller', headers: headers(appToken, subjectToken) })).statusCode, 200)
+  } finally {
+    fakes.forEach(({ restore }) => restore())
+    syncBuiltinESMExports()
+  }
 })
 
 t.test('an error that says nothing of the tokens is a 500, not a way in', async (t) => {
