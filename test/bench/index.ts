@@ -68,8 +68,8 @@ await addPasses(saturated, values.passes, chosen, conditions)
 await addPasses(saturated, values['close-passes'], chosen.filter(({ isCloseCall }) => isCloseCall), conditions)
 console.log(`\n${contenderTable(chosen, saturated)}`)
 
-// Half of what each was seen to answer, in many turns: what is late is late by a pause of the machine or of a collector of
-// garbage, in one turn ten times as long as in the next.
+// Half of what each was seen to answer, in many turns: what is late is so by a pause, of the machine or to collect garbage,
+// which is ten times as long in one turn as in the next.
 const halves = new Map(chosen.map(({ name }) => [name, median(saturated, name, 'requestsPerSecond') / 2]))
 const patient = chosen.filter(({ name }) => [BASE, 'plugin', 'plugin-seen'].includes(name))
 const halfway: Measurements = new Map()
