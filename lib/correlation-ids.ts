@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
+import { containsToken } from './redact-tokens.js'
+
 /** What Fabric sends to correlate a poll with what set it off, under the names that the log has for it. */
 export interface CorrelationIds {
   /** The `ActivityId` header. */
@@ -27,5 +29,7 @@ export function withCorrelationIds<T extends object> (bindings: T, headers: Inco
 const LONGEST_ID = 128
 
 function bounded (header: string | string[] | undefined): string | undefined {
-  return typeof header === 'string' && header !== '' && !header.includes('eyJ') ? header.slice(0, LONGEST_ID) : undefined
+  if (typeof header !== 'string' || header === '') return undefined
+  const id = header.slice(0, LONGEST_ID)
+  return containsToken(id) ? undefined : id
 }

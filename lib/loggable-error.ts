@@ -1,5 +1,7 @@
 import { isNativeError } from 'node:util/types'
 
+import { redactTokens } from './redact-tokens.js'
+
 /** An error as the log may have it. */
 export interface LoggableError {
   name: string
@@ -50,10 +52,6 @@ function notAnError (thrown: unknown): LoggableError {
   return { name: 'Error', message: `What was thrown is no Error but a value of type ${typeof thrown}: ${value}` }
 }
 
-/**
- * A value as text, without what looks like a token: a compact JWS begins with `eyJ`, the base64url of `{"`. Of one that a
- * stranger's character has cut in two, the rest is a long run of base64url.
- */
 function text (value: unknown): string {
-  return String(value).replace(/eyJ[\w-]*(?:\.[\w-]*)*|[\w-]{50,}/g, '[token]')
+  return redactTokens(String(value))
 }

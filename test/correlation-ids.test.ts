@@ -133,4 +133,9 @@ t.test('The ids of a request', async (t) => {
     t.same((await seen({ activityid: 'a'.repeat(999) })).logged,
       { activityId: 'a'.repeat(128), fabricRequestId: undefined })
   })
+
+  t.test('may contain eyJ inside a word, and are left out where they look like a token', async (t) => {
+    t.same((await seen({ activityid: 'SurveyJobs-1', requestid: 'eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.' })).logged,
+      { activityId: 'SurveyJobs-1', fabricRequestId: undefined })
+  })
 })
