@@ -5,51 +5,52 @@ import type { SigningKeys } from './signing-keys.js'
 import type { AcceptedToken } from './verify.js'
 
 /**
- * The tokens that were accepted, the least recently used forgotten first.
+ * A cache of accepted tokens; the least recently used are evicted first.
  *
- * Kept under some characters of the token's signature, and then compared as a whole: hashing all of a token would cost
- * 1.8 µs, twice a request. Twelve characters are 72 bits that nobody can choose, so accepted tokens do not share them.
+ * The key of an entry is a part of the token's signature: hashing the whole token would cost more than all other checks of
+ * a token that was seen before. The token is then compared as a whole. Nobody can choose these twelve characters (72
+ * bits), so accepted tokens do not share them.
  */
 export class AcceptedTokens {
   readonly #tokens: LRUCache<string, AcceptedToken> | undefined
-  readonly #signingKeys: Pick<SigningKeys, 'holds'>
+  readonly #signingKeys: Pick<SigningKeys, 'isCurrent'>
 
-  /** @param size How many; 0 = none. */
-  constructor (size: number, signingKeys: Pick<SigningKeys, 'holds'>) {
+  /** @param size How many tokens to keep; 0 = none. */
+  constructor (size: number, signingKeys: Pick<SigningKeys, 'isCurrent'>) {
     this.#tokens = size === 0 ? undefined : new LRUCache({ max: size })
     this.#signingKeys = signingKeys
   }
 
-  /** The token, if it was accepted in this place, has not expired, and its signing key still holds. */
+  /** The token, if it was accepted as this kind, has not expired, and its signing key is still current. */
   get (kind: TokenKind, token: string, now: number): AcceptedToken | undefined {
     const accepted = this.#tokens?.get(key(token))
     if (accepted === undefined || accepted.principal.token !== token || accepted.kind !== kind) return undefined
     return this.#isCurrent(accepted, now) ? accepted : undefined
   }
 
-  /** Remembers a token, unless it lives on the clock tolerance alone. */
+  /** Caches a token, unless it is already past its `exp` and valid by the clock tolerance alone. */
   add (accepted: AcceptedToken, now: number): void {
     if (this.#isCurrent(accepted, now)) this.#tokens?.set(key(accepted.principal.token), accepted)
   }
 
-  /** Lets go of what {@link get} would not give any more. */
+  /** Removes what {@link get} would not return any more. */
   prune (now: number): void {
     this.#tokens?.forEach((accepted, key, tokens) => {
       if (!this.#isCurrent(accepted, now)) tokens.delete(key)
     })
   }
 
-  /** How many are remembered. */
+  /** How many tokens are cached. */
   get size (): number {
     return this.#tokens?.size ?? 0
   }
 
   #isCurrent ({ expires, signingKey }: AcceptedToken, now: number): boolean {
-    return now < expires && this.#signingKeys.holds(signingKey, now)
+    return now < expires && this.#signingKeys.isCurrent(signingKey, now)
   }
 }
 
-/** Of the signature, without its last character, which has less than six bits of it. */
+/** Part of the signature, without its last character, which encodes less than six bits. */
 function key (token: string): string {
   return token.slice(-13, -1)
 }

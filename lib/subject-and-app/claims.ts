@@ -3,7 +3,7 @@ import { InsufficientScope, Refusal, badClaim, unexpectedClaim } from './refusal
 import type { IdentifierClaim, TokenKind } from './refusal.js'
 import { isUuid } from './uuid.js'
 
-/** What a token whose claims hold says about itself. */
+/** What a token with valid claims says about itself. */
 export interface TokenIdentity {
   /** The issuer, with the token's own `tid` in it. */
   readonly iss: string
@@ -14,7 +14,7 @@ export interface TokenIdentity {
   readonly applicationClaim: 'appid' | 'azp'
   /** The calling application, in lower case. */
   readonly applicationId: string
-  /** Seconds since 1970. */
+  /** Seconds since 1970; may have a fraction. */
   readonly exp: number
   /** The scopes of a subject token; none of an app token. */
   readonly scopes: readonly string[]
@@ -25,8 +25,8 @@ export function issuerV2 (tid: string, { authority }: Pick<CheckedAuthentication
   return `${authority}/${tid}/v2.0`
 }
 
-/** What the claim `ver` decides. The two tokens of a request are checked each by its own version: after a publisher has
- * switched the version in the app registration, an app token of the old one is around for up to 24 hours. */
+/** What the claim `ver` decides. Each of the two tokens is checked by its own version: after a publisher has changed the
+ * version in the app registration, app tokens of the old one are valid for up to 24 hours. */
 const versions = {
   '1.0': {
     issuer: (tid: string, { issuerV1 }: CheckedAuthenticationOptions) => `${issuerV1}/${tid}/`,
@@ -45,8 +45,8 @@ const versions = {
 } as const
 
 /**
- * Holds the claims of one token, taken as app token or as subject token, against the rules for it, row by row; time
- * (beyond the form of `nbf` and `exp`) and signature are for jose.
+ * Validates a token's claims, as those of an app token or of a subject token. Time (beyond the form of `nbf` and `exp`)
+ * and signature are checked by jose.
  */
 export function checkClaims (
   token: TokenKind,
@@ -54,42 +54,57 @@ export function checkClaims (
   options: CheckedAuthenticationOptions
 ): TokenIdentity | Refusal {
   const { ver, tid, iss, aud, nbf, exp, idtyp, scp, oid } = claims
-  const unexpected = (claim: IdentifierClaim, expected: string, option?: keyof AuthenticationOptions) =>
-    unexpectedClaim(token, claim, { expected, received: claims[claim], option })
+  const unexpected = (claim: IdentifierClaim, expected: string, option?: keyof AuthenticationOptions, hint?: string) =>
+    unexpectedClaim(token, claim, { expected, received: claims[claim], option, hint })
 
   // Both tokens.
   if (ver !== '1.0' && ver !== '2.0') return unexpected('ver', '1.0 or 2.0')
   const { issuer, issuerOption, isAudience, audienceOption, applicationClaim } = versions[ver]
-  if (!isUuid(tid)) return unexpected('tid', 'a uuid')
+  if (!isUuid(tid)) return unexpected('tid', 'a UUID')
   if (iss !== issuer(tid, options)) return unexpected('iss', issuer(tid, options), issuerOption)
   if (typeof aud !== 'string' || !isAudience(aud, options)) {
-    return unexpected('aud', [options[audienceOption]].flat().join(' or '), audienceOption)
+    const expected = [options[audienceOption]].flat().join(' or ')
+    return unexpected('aud', expected, audienceOption, aud === options.clientId ? HINTS.clientIdAsAudience : undefined)
   }
   const application = claims[applicationClaim]
   const applicationId = isUuid(application) ? application.toLowerCase() : ''
-  // The subject token's has to be the app token's besides (crossCheck), so it too is one of these.
+  // The subject token's must also equal the app token's (crossCheck), so it too is one of these.
   if (!options.fabricAppIds.includes(applicationId)) {
     return unexpected(applicationClaim, options.fabricAppIds.join(' or '), 'fabricAppIds')
   }
-  if (!isUuid(oid)) return badClaim(token, 'oid', 'claim is not a uuid')
-  if (!isNumericDate(nbf)) return badClaim(token, 'nbf', 'claim is not a time')
-  if (!isNumericDate(exp)) return badClaim(token, 'exp', 'claim is not a time')
+  if (!isUuid(oid)) return badClaim(token, 'oid', 'the claim is not a UUID')
+  if (!isNumericDate(nbf)) return badClaim(token, 'nbf', 'the claim is not a time')
+  if (!isNumericDate(exp)) return badClaim(token, 'exp', 'the claim is not a time')
 
   const tenantId = tid.toLowerCase()
   const identity = { iss, aud, tenantId, applicationClaim, applicationId, exp }
 
   if (token === 'app') {
-    if (idtyp !== 'app') return unexpected('idtyp', 'app')
+    if (idtyp !== 'app') return unexpected('idtyp', 'app', undefined, hintOnIdtyp(claims))
     if (scp !== undefined) return unexpected('scp', '(absent)')
     if (tenantId !== options.publisherTenantId) return unexpected('tid', options.publisherTenantId, 'publisherTenantId')
     return { ...identity, scopes: [] }
   }
-  if (idtyp !== undefined) return unexpected('idtyp', '(absent)')
+  if (idtyp !== undefined) return unexpected('idtyp', '(absent)', undefined, idtyp === 'user' ? HINTS.idtypOfUser : undefined)
   if (scp !== undefined && typeof scp !== 'string') return unexpected('scp', options.requiredScope, 'requiredScope')
   return { ...identity, scopes: scp?.split(' ') ?? [] }
 }
 
-/** Holds the subject token against the request that it came with: its tenant header and its app token. */
+/** What to change in the app registration, or in an option that is right but not enough. */
+const HINTS = {
+  clientIdAsAudience: 'a v1.0 token may have the client id as its audience: set audience to [Application ID URI, client id]',
+  noIdtyp: 'add the optional claim idtyp for access tokens to the app registration (Token configuration)',
+  userAsApp: 'this is a token of a user, in the place of the app token',
+  idtypOfUser: 'remove the additional property include_user_token of the optional claim idtyp from the app registration (Manifest)',
+  noScope: 'the app registration must expose the scope (Expose an API) and list the applications of Fabric as authorized clients'
+}
+
+function hintOnIdtyp ({ idtyp, scp }: Readonly<Record<string, unknown>>): string | undefined {
+  if (scp !== undefined) return HINTS.userAsApp
+  return idtyp === undefined ? HINTS.noIdtyp : undefined
+}
+
+/** Compares the subject token with the request that it came with: its tenant header and its app token. */
 export function crossCheck (app: TokenIdentity, subject: TokenIdentity, clientTenantId: string): Refusal | undefined {
   if (subject.tenantId !== clientTenantId) {
     return unexpectedClaim('subject', 'tid', { expected: `${clientTenantId} (x-ms-client-tenant-id)`, received: subject.tenantId })
@@ -102,17 +117,19 @@ export function crossCheck (app: TokenIdentity, subject: TokenIdentity, clientTe
   return undefined
 }
 
-/** Whether the scope is among the subject token's, as a whole word. Asked last, of a token that holds in everything else. */
+/** Whether the scope is one of the subject token's, as a whole word. Checked last, on tokens that are valid otherwise. */
 export function checkScope ({ scopes }: TokenIdentity, { requiredScope }: CheckedAuthenticationOptions): Refusal | undefined {
   if (scopes.includes(requiredScope)) return undefined
   const received = scopes.length === 0 ? undefined : scopes.join(' ')
-  const { reason, details } = unexpectedClaim('subject', 'scp', { expected: requiredScope, received, option: 'requiredScope' })
+  const { reason, details } = unexpectedClaim('subject', 'scp', {
+    expected: requiredScope, received, option: 'requiredScope', hint: HINTS.noScope
+  })
   return new InsufficientScope(reason, details)
 }
 
 const MAX_SECONDS = 8.64e12
 
-/** Whole seconds since 1970 (RFC 7519, NumericDate) that a `Date` can hold. */
+/** Seconds since 1970 (RFC 7519, NumericDate), fractions included, that a `Date` can represent. */
 function isNumericDate (value: unknown): value is number {
-  return Number.isInteger(value) && Math.abs(Number(value)) <= MAX_SECONDS
+  return typeof value === 'number' && Math.abs(value) <= MAX_SECONDS
 }

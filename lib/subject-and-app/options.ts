@@ -4,8 +4,8 @@ import type { clock, jwksFetch } from './signing-keys.js'
 import { isUuid } from './uuid.js'
 
 /**
- * How Fabric is told from anybody else. The first three come from the workload's own application: Microsoft Entra
- * admin center, App registrations, the application.
+ * How requests of Fabric are authenticated. The first three identify the workload's application: Microsoft Entra admin
+ * center, App registrations, the application.
  *
  * @example
  * const authentication = {
@@ -15,14 +15,18 @@ import { isUuid } from './uuid.js'
  * }
  */
 export interface AuthenticationOptions {
-  /** The tenant that the application lives in, a uuid: "Directory (tenant) ID" under Overview. App tokens come from it. */
+  /** The tenant of the application, a UUID: "Directory (tenant) ID" under Overview. It issues the app tokens. */
   publisherTenantId: string
-  /** The audience of v1.0 tokens, one or several: "Application ID URI" under Expose an API. Compared letter by letter. */
+  /**
+   * The audience of v1.0 tokens, one or several: "Application ID URI" under Expose an API. Compared letter by letter. Where
+   * v1.0 tokens have the client id as their audience: `[applicationIdUri, clientId]`.
+   */
   audience: string | readonly string[]
-  /** The audience of v2.0 tokens, a uuid: "Application (client) ID" under Overview. */
+  /** The audience of v2.0 tokens, a UUID: "Application (client) ID" under Overview. */
   clientId: string
   /**
-   * The cloud's authority, in front of `/{tenant}/v2.0` in the issuer of v2.0 tokens: an https address without a path.
+   * The cloud's authority, in front of `/{tenant}/v2.0` in the issuer of v2.0 tokens and of signing keys, in the spelling
+   * that these have: an https address without a path.
    * @default 'https://login.microsoftonline.com'
    */
   authority?: string | undefined
@@ -32,40 +36,41 @@ export interface AuthenticationOptions {
    */
   issuerV1?: string | undefined
   /**
-   * Where the signing keys of all tenants are listed as a JWK set: an https address, or http on loopback.
+   * The JWK set with the signing keys of all tenants: an https address, or http on loopback. For an application with its
+   * own signing key: `{authority}/common/discovery/v2.0/keys?appid={clientId}`.
    * @default '{authority}/common/discovery/v2.0/keys'
    */
   jwksUri?: string | undefined
   /**
-   * The applications that call as Fabric, uuids: what `appid` (v1.0) and `azp` (v2.0) may be.
+   * The applications that call as Fabric, UUIDs: the accepted values of `appid` (v1.0) and `azp` (v2.0).
    * @default ['00000009-0000-0000-c000-000000000000', 'd2450708-699c-41e3-8077-b0c8341509aa']: Fabric's back end and
    * Fabric's client for workloads
    */
   fabricAppIds?: readonly string[] | undefined
   /**
-   * The scope that a subject token has to have among its `scp`: under Expose an API, Scopes defined by this API.
+   * The scope that `scp` of a subject token must contain: under Expose an API, Scopes defined by this API.
    * @default 'FabricWorkloadControl'
    */
   requiredScope?: string | undefined
   /**
-   * Whether calls without a user (service principals, automation), whose subject token is empty, are served.
+   * Whether calls without a user (service principals, automation), whose subject token is empty, are accepted.
    * @default 'optional'
    */
   subjectToken?: 'optional' | 'required' | undefined
   /**
-   * How far the clocks may be apart when `nbf` and `exp` are checked, in seconds: 0 to 60.
+   * The difference between the clocks that is accepted when `nbf` and `exp` are checked, in seconds: 0 to 60.
    * @default 60
    */
   clockTolerance?: number | undefined
   /**
-   * How many accepted tokens are remembered, 0 to 1,000,000; each takes about 4 kB.
-   * 0 = none, then each request costs two signature checks.
+   * How many accepted tokens are cached, 0 to 1,000,000; each takes about 4 kB, and more the more claims it has.
+   * 0 = none: each request then costs two signature checks.
    * @default 10000
    */
   tokenCacheSize?: number | undefined
 }
 
-/** {@link AuthenticationOptions} once checked and completed: uuids in lower case, addresses without a trailing slash. */
+/** {@link AuthenticationOptions}, checked and completed: UUIDs in lower case, origins without a trailing slash. */
 export interface CheckedAuthenticationOptions {
   readonly publisherTenantId: string
   readonly audience: readonly string[]
@@ -80,7 +85,7 @@ export interface CheckedAuthenticationOptions {
   readonly tokenCacheSize: number
 }
 
-/** The options that tests have besides: keys without a network, and a clock of their own. */
+/** Additional options of tests: keys without a network, and a clock. */
 export interface InternalAuthenticationOptions extends AuthenticationOptions {
   [jwksFetch]?: FetchImplementation
   /** Milliseconds since 1970. */
@@ -108,7 +113,7 @@ const known = [...Object.keys(required), ...Object.keys(defaults), 'jwksUri']
 /**
  * Checks the options once, at registration, and completes them with their defaults.
  *
- * @throws TypeError that says what to write instead.
+ * @throws TypeError that names the option and says what to write instead.
  */
 export function checkAuthenticationOptions (options: unknown): CheckedAuthenticationOptions {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
@@ -131,7 +136,7 @@ export function checkAuthenticationOptions (options: unknown): CheckedAuthentica
     clientId: uuid('clientId', value.clientId),
     authority,
     issuerV1: origin('issuerV1', value.issuerV1),
-    jwksUri: address('jwksUri', value.jwksUri ?? `${authority}/common/discovery/v2.0/keys`).href,
+    jwksUri: keySet('jwksUri', value.jwksUri ?? `${authority}/common/discovery/v2.0/keys`),
     fabricAppIds: list('fabricAppIds', value.fabricAppIds, uuid),
     requiredScope: scope('requiredScope', value.requiredScope),
     subjectToken: optionalOrRequired('subjectToken', value.subjectToken),
@@ -144,41 +149,41 @@ function sentence (entries: Array<[name: string, meaning: string]>): string {
   return entries.map(([name, meaning]) => `"${name}" (${meaning})`).join(', ')
 }
 
-function refuse (name: string, value: unknown, expected: string): never {
+function rejectOption (name: string, value: unknown, expected: string): never {
   const shown = typeof value === 'string' ? JSON.stringify(value) : Array.isArray(value) ? 'an array' : String(value)
   throw new TypeError(`SubjectAndApp option "${name}" has to be ${expected}, not ${shown}`)
 }
 
 function uuid (name: string, value: unknown): string {
-  if (!isUuid(value)) refuse(name, value, 'a uuid of 36 characters, as 11111111-2222-3333-4444-555555555555')
+  if (!isUuid(value)) rejectOption(name, value, 'a UUID of 36 characters, as 11111111-2222-3333-4444-555555555555')
   return value.toLowerCase()
 }
 
 function audience (name: string, value: unknown): string {
   if (typeof value !== 'string' || !/^\S+$/.test(value)) {
-    refuse(name, value, 'the Application ID URI as the app registration shows it, as api://…, or a list of such')
+    rejectOption(name, value, 'the Application ID URI as the app registration shows it, as api://…, or a list of such')
   }
   return value
 }
 
 function list<T> (name: string, value: unknown, item: (name: string, value: unknown) => T): readonly T[] {
-  if (!Array.isArray(value) || value.length === 0) refuse(name, value, 'a list of at least one')
+  if (!Array.isArray(value) || value.length === 0) rejectOption(name, value, 'a list of at least one')
   return Object.freeze(value.map((each) => item(name, each)))
 }
 
 function scope (name: string, value: unknown): string {
-  if (typeof value !== 'string' || !/^\S+$/.test(value)) refuse(name, value, 'the name of one scope, without spaces')
+  if (typeof value !== 'string' || !/^\S+$/.test(value)) rejectOption(name, value, 'the name of one scope, without spaces')
   return value
 }
 
 function optionalOrRequired (name: string, value: unknown): 'optional' | 'required' {
-  if (value !== 'optional' && value !== 'required') refuse(name, value, '"optional" or "required"')
+  if (value !== 'optional' && value !== 'required') rejectOption(name, value, '"optional" or "required"')
   return value
 }
 
 function integer (name: string, value: unknown, max: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
-    refuse(name, value, `a whole number from 0 to ${max}`)
+    rejectOption(name, value, `a whole number from 0 to ${max}`)
   }
   return value
 }
@@ -186,19 +191,30 @@ function integer (name: string, value: unknown, max: number): number {
 function address (name: string, value: unknown): URL {
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
   if (!url || !(url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname)))) {
-    refuse(name, value, 'an https:// address (http:// on loopback alone)')
+    rejectOption(name, value, 'an https:// address (http:// on loopback alone)')
   }
-  if (url.username || url.password || url.hash) refuse(name, '…', 'an address without user, password and #')
+  if (url.username || url.password || url.hash) rejectOption(name, '…', 'an address without user, password and #')
   return url
+}
+
+/** `{tenantid}`, `<tenant>`, `${TENANT}`, `:tenant` and the like, written out or percent-encoded. */
+const PLACEHOLDER = /[{}<>$]|%(?:7[bd]|3[ce]|24)|\/:/i
+
+function keySet (name: string, value: unknown): string {
+  const url = address(name, value)
+  if (PLACEHOLDER.test(url.pathname + url.search)) {
+    rejectOption(name, value, 'the address of the keys of all tenants, without a placeholder, as https://login.microsoftonline.com/common/discovery/v2.0/keys')
+  }
+  return url.href
 }
 
 function isLoopback (hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname)
 }
 
-/** Without its trailing slash, so that issuers can be put together from it. */
+/** Without its trailing slash, so that issuers can be built from it. */
 function origin (name: string, value: unknown): string {
   const url = address(name, value)
-  if (url.pathname !== '/' || url.search) refuse(name, value, `the address without tenant, version or path, as ${url.origin}`)
+  if (url.pathname !== '/' || url.search) rejectOption(name, value, `the address without tenant, version or path, as ${url.origin}`)
   return url.origin
 }

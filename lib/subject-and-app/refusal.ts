@@ -1,27 +1,35 @@
+import { containsToken } from '../redact-tokens.js'
 import type { AuthenticationOptions } from './options.js'
 
-/** The two places that a token can stand in. */
+/** The two tokens of a request. */
 export type TokenKind = 'app' | 'subject'
 
-/** The claims whose expected and received values may be logged: they are identifiers, no secrets. */
+/** The claims whose expected and received values may be logged: they are identifiers, not secrets. */
 export type IdentifierClaim = 'aud' | 'iss' | 'tid' | 'appid' | 'azp' | 'ver' | 'idtyp' | 'scp'
 
-/** What the log is told of a refusal besides its reason; the caller is told nothing of it. */
+/** What the log says about a refusal besides its reason. The caller learns none of it. */
 export interface RefusalDetails {
   /** Which of the two tokens. */
   readonly token?: TokenKind
   /** Which of its claims. */
   readonly claim?: string
-  /** What would have been accepted in the claim. */
+  /** The `kid` of the token's header, bounded and escaped. */
+  readonly kid?: string
+  /** What would have been accepted. */
   readonly expected?: string
   /** What came, bounded and escaped. */
   readonly received?: string
-  /** The option to look at if it is the configuration that is wrong. */
+  /** The option to check if the configuration is wrong. */
   readonly option?: keyof AuthenticationOptions
+  /** Where the signing keys come from. */
+  readonly jwksUri?: string
+  /** What to check outside the options, e.g. in the app registration. */
+  readonly hint?: string
 }
 
-/** Why a request is refused. A value, not an `Error`: refusing strangers should not pay for stack traces. */
+/** Why a request is refused. A value, not an `Error`: a refusal needs no stack trace. */
 export class Refusal {
+  /** One of a fixed set of sentences: nothing that a caller sends is part of it. */
   readonly reason: string
   readonly details: RefusalDetails
 
@@ -31,35 +39,44 @@ export class Refusal {
   }
 }
 
-/** The refusal of tokens that hold, for want of the user's consent. */
+/** The refusal of valid tokens of which the subject token lacks the required scope. */
 export class InsufficientScope extends Refusal {}
 
-/** The refusal of a token for a claim whose value is no identifier, and so is not logged. */
+/** Refuses a token for a claim whose value is not an identifier, and so is not logged. */
 export function badClaim (token: TokenKind, claim: string, reason: string): Refusal {
   return new Refusal(reason, { token, claim })
 }
 
-/** The refusal of a token for one of its identifiers, with what was expected and what came. */
+/** What {@link unexpectedClaim} says about a claim. */
+export interface UnexpectedClaim {
+  readonly expected: string
+  readonly received: unknown
+  readonly option?: keyof AuthenticationOptions | undefined
+  readonly hint?: string | undefined
+}
+
+/** Refuses a token for one of its identifiers, with what was expected and what came. */
 export function unexpectedClaim (
-  token: TokenKind,
-  claim: IdentifierClaim,
-  { expected, received, option }: { expected: string, received: unknown, option?: keyof AuthenticationOptions | undefined }
+  token: TokenKind, claim: IdentifierClaim, { expected, received, option, hint }: UnexpectedClaim
 ): Refusal {
-  return new Refusal('unexpected claim', { token, claim, expected, received: describe(received), ...(option && { option }) })
+  return new Refusal('unexpected claim', {
+    token, claim, expected, received: describe(received), ...(option && { option }), ...(hint && { hint })
+  })
 }
 
 const MAX_DESCRIBED = 256
 const NOT_PRINTABLE_ASCII = /[^\x20-\x7e]/g
 
-/** A stranger's value as it may stand in a log: never a token, bounded, without control characters. */
-function describe (value: unknown): string {
+/** A value from a token, as it may appear in a log: bounded, without control characters, and never a token itself. */
+export function describe (value: unknown): string {
   if (value === undefined) return '(absent)'
   if (value === null) return '(null)'
   if (Array.isArray(value)) return '(an array)'
   if (typeof value !== 'string') return `(of type ${typeof value})`
   if (value === '') return '(empty)'
-  if (value.includes('eyJ')) return '(looks like a token)'
-  const printable = value.slice(0, MAX_DESCRIBED).replace(NOT_PRINTABLE_ASCII, escape)
+  const beginning = value.slice(0, MAX_DESCRIBED)
+  if (containsToken(beginning)) return '(looks like a token)'
+  const printable = beginning.replace(NOT_PRINTABLE_ASCII, escape)
   return value.length > MAX_DESCRIBED ? `${printable}... (${value.length} characters)` : printable
 }
 

@@ -1,84 +1,79 @@
-import type { CryptoKey, FetchImplementation, JWK } from 'jose'
-import { createLocalJWKSet } from 'jose/jwks/local'
-import { createRemoteJWKSet, customFetch } from 'jose/jwks/remote'
 import type { FastifyBaseLogger } from 'fastify'
+import type { FetchImplementation } from 'jose'
+
+import { loggableError } from '../loggable-error.js'
+import { fetchKeys } from './fetch-keys.js'
+import { describe } from './refusal.js'
+import { importKeys } from './signing-key.js'
+import type { SigningKey } from './signing-key.js'
 
 /** Internal option of tests: serves the JWK set in process, in place of `fetch`. */
 export const jwksFetch: unique symbol = Symbol('jwksFetch')
 
-/** Internal option of tests: a clock of their own, in milliseconds since 1970. */
+/** Internal option of tests: the current time, in milliseconds since 1970. */
 export const clock: unique symbol = Symbol('clock')
 
 const SECOND = 1000
 const HOUR = 3600 * SECOND
 
-/** How long things take and last, in milliseconds. */
+/** Durations in milliseconds. */
 export const defaultTiming = {
   /** The endpoint has this long to answer, body included. */
   timeout: 5 * SECOND,
-  /** The background look. A key that was withdrawn after an incident is good for at most this long. */
+  /** The background fetch. A key that was withdrawn after an incident is accepted for at most this long. */
   refreshEvery: HOUR,
-  /** The background look after one that failed. */
+  /** The background fetch after one that failed. */
   retryEvery: 60 * SECOND,
   /**
-   * Callers' tokens with an unknown `kid` lead to at most one look in this time. Fabric polls each job once a minute:
-   * of a new key that falls into a cool-down, a job feels one refused poll at most.
+   * Tokens with an unknown `kid` cause at most one fetch in this time. Fabric polls each job once a minute: when a new key
+   * appears during a cool-down, at most one poll of a job is refused.
    */
   coolDown: 30 * SECOND,
-  /** The cool-down and the retry as long as there is no set to serve from, when every poll is answered 503. */
+  /** The cool-down and the retry while there are no keys, when every poll is answered 503. */
   coolDownWithoutKeys: 5 * SECOND,
-  /** The last known good set serves for this long after it was fetched. */
+  /** The last good set is used for this long after it was fetched. */
   keepFor: 24 * HOUR
 }
 
-const MAX_BYTES = 1_000_000
-
-/** A published key that signs RS256. An object stands for one key for as long as the key is published. */
-export interface SigningKey {
-  readonly kid: string
-  /** The issuer that the key is bound to; `{tenantid}` in it stands for any tenant. Absent: bound to none. */
-  readonly issuer: string | undefined
-  readonly publicKey: CryptoKey
-  /** What makes it the same key when it is found again in the next set. */
-  readonly identity: string
-}
-
-/** There is no set of keys to serve from: none was fetched yet, or the last one is too old. */
+/** No signing keys are available: none were retrieved yet, or the last set is too old. */
 export class SigningKeysUnavailable extends Error {
   override readonly name = 'SigningKeysUnavailable'
-  /** After how many seconds it is worth asking again. */
+  /** After how many seconds it is worth trying again. */
   readonly retryAfter: number
 
   constructor (retryAfter: number, cause: unknown) {
-    super('The signing keys could not be fetched', { cause })
+    super('The signing keys could not be retrieved', { cause })
     this.retryAfter = retryAfter
   }
 }
 
-/** What {@link SigningKeys} is made of. */
+/** Options of {@link SigningKeys}. */
 export interface SigningKeysOptions {
   readonly jwksUri: string
+  /** The authority whose keys are expected in the set: a set without any is logged. Absent: not checked. */
+  readonly authority?: string | undefined
   readonly log: Pick<FastifyBaseLogger, 'warn'>
   readonly fetch?: FetchImplementation | undefined
   readonly now?: (() => number) | undefined
   readonly timing?: Partial<typeof defaultTiming>
-  /** Called when a key has gone from the set. */
+  /** Called when a key is no longer in the set. */
   readonly onRemoved?: () => void
 }
 
 /**
- * The authority's signing keys: the last good set that its endpoint gave, looked at again in the background.
+ * The authority's signing keys: the last good set of its endpoint, refreshed in the background.
  *
- * jose's remote set does the fetch; when to fetch, and how long a set is good, is decided here, because jose counts
- * its cool-down from the last successful fetch and forgets its keys while the endpoint is down.
+ * jose has a remote set too. When to fetch, and how long a set is good, is decided here, because jose counts its cool-down
+ * from the last successful fetch, drops its keys while the endpoint is down, and refuses a whole set for one member.
  */
 export class SigningKeys {
   readonly #jwksUri: string
+  readonly #authority: string | undefined
   readonly #log: SigningKeysOptions['log']
+  readonly #fetch: FetchImplementation
   readonly #now: () => number
   readonly #timing: typeof defaultTiming
   readonly #onRemoved: () => void
-  readonly #fetchKeys: FetchImplementation
   readonly #closed = new AbortController()
 
   #published: ReadonlySet<SigningKey> = new Set()
@@ -88,60 +83,61 @@ export class SigningKeys {
   #failure: unknown
   #timer: NodeJS.Timeout | undefined
   #first: NodeJS.Immediate | undefined
-  #remote: ReturnType<typeof createRemoteJWKSet> | undefined
   #started = false
+  /** The issuers that were last logged as those of another authority. */
+  #foreignIssuers: string | undefined
 
-  constructor ({ jwksUri, log, fetch = globalThis.fetch, now = Date.now, timing, onRemoved = () => {} }: SigningKeysOptions) {
+  constructor ({ jwksUri, authority, log, fetch = globalThis.fetch, now = Date.now, timing, onRemoved = () => {} }: SigningKeysOptions) {
     this.#jwksUri = jwksUri
+    this.#authority = authority
     this.#log = log
+    this.#fetch = fetch
     this.#now = now
     this.#timing = { ...defaultTiming, ...timing }
     this.#onRemoved = onRemoved
-    this.#fetchKeys = (url, init) =>
-      fetchBounded(fetch, url, { ...init, signal: AbortSignal.any([init.signal, this.#closed.signal]) })
   }
 
-  /** Begins to look at the endpoint, now and then regularly; waits for nothing and keeps no process alive. */
+  /** Starts to fetch the set, now and then regularly. Does not block, and does not keep the process alive. */
   start (): void {
     this.#started = true
     // Not before the server is ready: for its first fetch Node loads what it needs, which takes 20 ms.
     this.#first = setImmediate(() => this.refresh()).unref()
   }
 
-  /** Ends what {@link start} began, a fetch under way included. */
+  /** Stops what {@link start} started, and aborts a fetch in flight. */
   close (): void {
     this.#closed.abort()
     clearImmediate(this.#first)
     clearTimeout(this.#timer)
   }
 
-  /** Whether the key is still among those to be trusted. */
-  holds (key: SigningKey, now: number): boolean {
-    return now < this.#goodUntil && this.#published.has(key)
+  /** Whether there are keys to verify tokens with. Costs nothing; for readiness probes. */
+  isReady (now = this.#now()): boolean {
+    return now < this.#goodUntil
+  }
+
+  /** Whether a key is still published, in a set that is not too old. */
+  isCurrent (key: SigningKey, now: number): boolean {
+    return this.isReady(now) && this.#published.has(key)
   }
 
   /**
-   * The key of this `kid` that signs for this issuer; a known `kid` waits for nothing.
+   * The published keys of this `kid`; several where keys of several issuers share it. Does not wait if the `kid` is known.
    *
-   * @param tid The tenant whose issuer it is, to be put into a key's `{tenantid}`.
-   * @throws SigningKeysUnavailable when there is no set to look into.
+   * @throws SigningKeysUnavailable when there is no set to search.
    */
-  async find (kid: string, issuer: string, tid: string): Promise<SigningKey | undefined> {
-    if (!this.#isGood() || !this.#ofKid(kid).length) await this.#lookAgain()
-    if (!this.#isGood()) {
+  async find (kid: string): Promise<readonly SigningKey[]> {
+    if (!this.isReady() || !this.#ofKid(kid).length) await this.#refreshForCaller()
+    if (!this.isReady()) {
       throw new SigningKeysUnavailable(Math.max(1, Math.ceil((this.#coolDownUntil - this.#now()) / SECOND)), this.#failure)
     }
-    return this.#ofKid(kid).find((key) => key.issuer === undefined || key.issuer.replaceAll('{tenantid}', tid) === issuer)
+    return this.#ofKid(kid)
   }
 
   /** Fetches the set, one fetch at a time. Never rejects: a fetch that fails leaves the set as it is. */
   refresh (): Promise<void> {
-    this.#fetching ??= this.#fetch().finally(() => { this.#fetching = undefined })
+    this.#fetching ??= this.#tryToFetch().finally(() => { this.#fetching = undefined })
     return this.#fetching
-  }
-
-  #isGood (): boolean {
-    return this.#now() < this.#goodUntil
   }
 
   #ofKid (kid: string): SigningKey[] {
@@ -149,74 +145,59 @@ export class SigningKeys {
   }
 
   /** The fetch that callers cause: they share one, and none begins in the cool-down after the last, whatever its outcome. */
-  async #lookAgain (): Promise<void> {
+  async #refreshForCaller (): Promise<void> {
     if (this.#fetching || this.#now() >= this.#coolDownUntil) await this.refresh()
   }
 
-  async #fetch (): Promise<void> {
+  async #tryToFetch (): Promise<void> {
     try {
-      this.#remote ??= createRemoteJWKSet(new URL(this.#jwksUri), {
-        timeoutDuration: this.#timing.timeout, [customFetch]: this.#fetchKeys
-      })
-      await this.#remote.reload()
-      const published = await importKeys(this.#remote.jwks()?.keys, this.#published)
-      if (published.size === 0) throw new Error('The JWK set holds no key that signs RS256')
-      const removed = [...this.#published].some((key) => !published.has(key))
-      this.#published = published
-      this.#goodUntil = this.#now() + this.#timing.keepFor
+      this.#replace(await this.#fetchPublished())
       this.#failure = undefined
-      if (removed) this.#onRemoved()
     } catch (error) {
       this.#failure = error
       if (!this.#closed.signal.aborted) {
-        this.#log.warn({ err: error, jwksUri: this.#jwksUri }, 'SubjectAndApp signing keys could not be fetched')
+        this.#log.warn({ err: loggableError(error), jwksUri: this.#jwksUri }, 'SubjectAndApp signing keys could not be retrieved')
       }
     }
-    this.#coolDownUntil = this.#now() + (this.#isGood() ? this.#timing.coolDown : this.#timing.coolDownWithoutKeys)
+    this.#coolDownUntil = this.#now() + (this.isReady() ? this.#timing.coolDown : this.#timing.coolDownWithoutKeys)
     this.#schedule()
+  }
+
+  async #fetchPublished (): Promise<Set<SigningKey>> {
+    const signal = AbortSignal.any([AbortSignal.timeout(this.#timing.timeout), this.#closed.signal])
+    const published = await importKeys(await fetchKeys(this.#fetch, this.#jwksUri, signal), this.#published)
+    if (published.size === 0) throw new Error('The JWK set has no key that signs RS256')
+    return published
+  }
+
+  #replace (published: ReadonlySet<SigningKey>): void {
+    const removed = [...this.#published].some((key) => !published.has(key))
+    this.#published = published
+    this.#goodUntil = this.#now() + this.#timing.keepFor
+    if (removed) this.#onRemoved()
+    this.#checkAuthority()
+  }
+
+  /** Shows a wrong `authority` or `jwksUri` when the server starts, not when the first customer calls. Logged once. */
+  #checkAuthority (): void {
+    const expected = `${this.#authority}/{tenantid}/v2.0`
+    const issuers = [...new Set([...this.#published].map(({ issuer }) => issuer))]
+    const isExpected = this.#authority === undefined || issuers.some((issuer) => issuer === undefined || issuer === expected)
+    const received = isExpected ? undefined : describe(issuers.join(' or '))
+    if (received !== undefined && received !== this.#foreignIssuers) {
+      const option = issuers.every((issuer) => issuer?.startsWith(`${this.#authority}/`)) ? 'jwksUri' : 'authority'
+      this.#log.warn({ expected, received, option, jwksUri: this.#jwksUri },
+        'No SubjectAndApp signing key is one of the authority for all tenants: tokens will be refused')
+    }
+    this.#foreignIssuers = received
   }
 
   #schedule (): void {
     clearTimeout(this.#timer)
     if (!this.#started || this.#closed.signal.aborted) return
     const { refreshEvery, retryEvery, coolDownWithoutKeys } = this.#timing
-    const delay = this.#failure === undefined ? refreshEvery : this.#isGood() ? retryEvery : coolDownWithoutKeys
+    const delay = this.#failure === undefined ? refreshEvery : this.isReady() ? retryEvery : coolDownWithoutKeys
     // Up to a tenth sooner, so that the processes of a cluster do not ask all at once.
     this.#timer = setTimeout(() => this.refresh(), delay * (1 - Math.random() / 10)).unref()
   }
-}
-
-/** Those of a JWK set that sign RS256, by jose's judgement; a key that was known keeps its object. */
-async function importKeys (jwks: readonly JWK[] = [], known: ReadonlySet<SigningKey>): Promise<Set<SigningKey>> {
-  const keys = await Promise.all(jwks.map((jwk) => importKey(jwk).catch(() => undefined)))
-  const knownByIdentity = new Map([...known].map((key) => [key.identity, key]))
-  return new Set(keys.filter((key) => key !== undefined).map((key) => knownByIdentity.get(key.identity) ?? key))
-}
-
-/** The key of a JWK that has a `kid` and at least 2048 bits; jose refuses what is no public RSA key for RS256 signatures. */
-async function importKey (jwk: JWK): Promise<SigningKey | undefined> {
-  const { kid, issuer, n, e }: JWK & { issuer?: unknown } = jwk
-  if (typeof kid !== 'string' || kid === '' || !(issuer === undefined || typeof issuer === 'string')) return undefined
-  const publicKey = await createLocalJWKSet({ keys: [jwk] })({ alg: 'RS256', kid })
-  const { modulusLength }: CryptoKey['algorithm'] & { modulusLength?: unknown } = publicKey.algorithm
-  if (!(Number(modulusLength) >= 2048)) return undefined
-  return { kid, issuer, publicKey, identity: JSON.stringify([kid, issuer, n, e]) }
-}
-
-/** `fetch` whose answer is read here, so that an endless one cannot fill the memory. */
-async function fetchBounded (fetch: FetchImplementation, ...request: Parameters<FetchImplementation>): Promise<Response> {
-  const response = await fetch(...request)
-  if (response.status !== 200) {
-    await response.body?.cancel()
-    return response
-  }
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of response.body ?? []) {
-    length += chunk.byteLength
-    // Leaving the loop cancels the body, and with it the connection.
-    if (length > MAX_BYTES) throw new Error(`The JWK set is larger than ${MAX_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return new Response(Buffer.concat(chunks))
 }

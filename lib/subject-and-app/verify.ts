@@ -9,11 +9,13 @@ import { checkClaims, issuerV2 } from './claims.js'
 import type { TokenIdentity } from './claims.js'
 import { isCompactJws } from './header.js'
 import type { CheckedAuthenticationOptions } from './options.js'
-import { Refusal, badClaim } from './refusal.js'
-import type { TokenKind } from './refusal.js'
-import type { SigningKey, SigningKeys } from './signing-keys.js'
+import { Refusal, badClaim, describe } from './refusal.js'
+import type { RefusalDetails, TokenKind } from './refusal.js'
+import { signsFor } from './signing-key.js'
+import type { SigningKey } from './signing-key.js'
+import type { SigningKeys } from './signing-keys.js'
 
-/** A token whose claims hold; its signature and its time are still to be looked at. */
+/** A token with valid claims; its signature and its time are not checked yet. */
 export interface UnverifiedToken {
   readonly kind: TokenKind
   readonly token: string
@@ -21,20 +23,20 @@ export interface UnverifiedToken {
   readonly kid: string
 }
 
-/** A token that holds: what depends on the token alone, nothing of the request that it came with. */
+/** A verified token; safe to cache: it depends on the token alone, and on nothing of the request. */
 export interface AcceptedToken {
   readonly kind: TokenKind
   readonly identity: TokenIdentity
   readonly signingKey: SigningKey
-  /** When it ceases to be remembered: its `exp`, in milliseconds since 1970. */
+  /** When it leaves the cache: its `exp`, in milliseconds since 1970. */
   readonly expires: number
-  /** The token and its claims, frozen and the token hidden as a caller has them: made once, not for each request. */
+  /** The token and its claims, frozen, with the token not enumerable: made once, not for each request. */
   readonly principal: NonNullable<Caller['subject']>
-  /** How it was let in the last time: as a subject token, or as an app token without one. */
+  /** The last admission: as a subject token, or as an app token without one. */
   admission?: Admission
 }
 
-/** What an accepted token was let in with, and who was behind it. */
+/** With what an accepted token was admitted, and the caller that resulted. */
 export interface Admission {
   readonly app: AcceptedToken
   readonly clientTenantId: string
@@ -46,10 +48,10 @@ export function isAccepted (token: AcceptedToken | UnverifiedToken): token is Ac
   return 'signingKey' in token
 }
 
-/** Everything that can be said of a token without its signature, which is the expensive part. */
+/** Checks all of a token but its signature, which is the expensive part, and its time. */
 export function decode (kind: TokenKind, token: string, options: CheckedAuthenticationOptions): UnverifiedToken | Refusal {
   const parsed = parse(token)
-  if (parsed === undefined) return new Refusal('not a compact JWS of two JSON objects', { token: kind })
+  if (parsed === undefined) return new Refusal('the token is not a compact JWS of two JSON objects', { token: kind })
   const kid = checkHeader(kind, parsed.header)
   if (kid instanceof Refusal) return kid
   const identity = checkClaims(kind, parsed.claims, options)
@@ -58,39 +60,88 @@ export function decode (kind: TokenKind, token: string, options: CheckedAuthenti
 }
 
 /**
- * What is left: the published key that signs for the token's issuer, the signature and the time.
+ * Checks what is left: that a published key signs for the token's issuer, the signature and the time.
  *
- * @throws SigningKeysUnavailable when there are no keys to tell from.
+ * @throws SigningKeysUnavailable when there are no signing keys to check with.
  */
 export async function verify (
-  { kind, token, identity, kid }: UnverifiedToken,
+  unverified: UnverifiedToken,
   { signingKeys, options, now }: {
     signingKeys: Pick<SigningKeys, 'find'>, options: CheckedAuthenticationOptions, now: () => number
   }
 ): Promise<AcceptedToken | Refusal> {
-  const { iss, aud, tenantId } = identity
-  const signingKey = await signingKeys.find(kid, issuerV2(tenantId, options), tenantId)
-  if (signingKey === undefined) return new Refusal('no published key of this kid signs for this issuer', { token: kind })
+  const { kind, token, identity, kid } = unverified
+  const { iss, aud, tenantId, exp } = identity
+  const keys = await signingKeys.find(kid)
+  const signingKey = keys.find((key) => signsFor(key, issuerV2(tenantId, options), tenantId))
+  if (signingKey === undefined) return refuseKey(unverified, keys, options)
+  const currentDate = new Date(now())
   try {
     const { payload } = await jwtVerify(token, signingKey.publicKey, {
       algorithms: ['RS256'],
-      // As the token spells them: checkClaims has compared them with the options, uuids without regard to case.
+      // As the token spells them: checkClaims has compared them with the options, UUIDs without regard to case.
       issuer: iss,
       audience: aud,
       requiredClaims: ['nbf', 'exp'],
       clockTolerance: options.clockTolerance,
-      currentDate: new Date(now())
+      currentDate
     })
-    return { kind, identity, signingKey, expires: identity.exp * 1000, principal: toPrincipal(token, payload) }
+    return { kind, identity, signingKey, expires: exp * 1000, principal: toPrincipal(token, payload) }
   } catch (error) {
-    if (error instanceof errors.JWTExpired) return badClaim(kind, 'exp', 'token has expired')
-    if (error instanceof errors.JWTClaimValidationFailed) return badClaim(kind, error.claim, 'token is not yet valid')
-    if (error instanceof errors.JOSEError) return new Refusal('signature does not hold', { token: kind })
+    if (error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed) {
+      return refuseTime(kind, error, currentDate, options)
+    }
+    if (error instanceof errors.JOSEError) return new Refusal('the signature is invalid', { token: kind })
     throw error
   }
 }
 
-/** Read by jose, which reads it again when it verifies: the same reader for the rules and for the signature. */
+/** Refuses a token for its key: none has its `kid`, or those that have it sign for other issuers. */
+function refuseKey (
+  { kind, kid, identity: { tenantId } }: UnverifiedToken, keys: readonly SigningKey[], options: CheckedAuthenticationOptions
+): Refusal {
+  const { authority, jwksUri } = options
+  const details = { token: kind, kid: describe(kid), jwksUri }
+  if (keys.length === 0) {
+    return new Refusal('no published key has this kid', {
+      ...details,
+      option: 'jwksUri',
+      hint: 'an application with its own signing key needs ?appid={client id} at the end of jwksUri'
+    })
+  }
+  const issuers = keys.map(({ issuer }) => String(issuer))
+  const ofOneTenant = issuers.every((issuer) => issuer.startsWith(`${authority}/`))
+  return new Refusal('the key of this kid signs for another issuer', {
+    ...details,
+    expected: issuerV2(tenantId, options),
+    received: describe(issuers.join(' or ')),
+    option: ofOneTenant ? 'jwksUri' : 'authority',
+    hint: ofOneTenant
+      ? 'jwksUri must list the keys of all tenants: {authority}/common/discovery/v2.0/keys'
+      : 'authority and jwksUri must belong to the cloud that issues the tokens, authority in the spelling of the keys'
+  })
+}
+
+/** Refuses a token for what jose says about `nbf` or `exp`, with the seconds that it is off by. */
+function refuseTime (
+  token: TokenKind, { claim, payload }: errors.JWTExpired | errors.JWTClaimValidationFailed, now: Date, { clockTolerance }: CheckedAuthenticationOptions
+): Refusal {
+  const seconds = Math.round(now.getTime() / 1000 - Number(payload[claim]))
+  const details = { token, claim, option: 'clockTolerance', hint: "compare this server's clock with a time server" } as const
+  if (claim === 'exp') {
+    return new Refusal('the token has expired', {
+      ...details, expected: `less than ${clockTolerance} seconds ago`, received: `${seconds} seconds ago`
+    })
+  }
+  if (claim === 'nbf') {
+    return new Refusal('the token is not valid yet', {
+      ...details, expected: `in ${clockTolerance} seconds at most`, received: `in ${-seconds} seconds`
+    })
+  }
+  return badClaim(token, claim, 'the claim is invalid')
+}
+
+/** Parsed by jose, which parses it again when it verifies: one parser for the rules and for the signature. */
 function parse (token: string): { header: Record<string, unknown>, claims: Record<string, unknown> } | undefined {
   if (!isCompactJws(token)) return undefined
   try {
@@ -101,18 +152,20 @@ function parse (token: string): { header: Record<string, unknown>, claims: Recor
 }
 
 const BRINGS_KEY = ['jku', 'jwk', 'x5c', 'x5u']
-const TYPES = ['jwt', 'at+jwt']
+const TYPES = ['jwt', 'at+jwt', 'application/at+jwt']
 
-/** The `kid` of a token whose JOSE header holds. */
+/** The `kid` of a token with a valid JOSE header. */
 function checkHeader (kind: TokenKind, { alg, kid, crit, typ, ...others }: Record<string, unknown>): string | Refusal {
-  const refuse = (reason: string) => new Refusal(`JOSE header: ${reason}`, { token: kind })
-  if (alg !== 'RS256') return refuse('alg is not RS256')
+  const refuse = (reason: string, details: RefusalDetails = {}) => new Refusal(`JOSE header: ${reason}`, { token: kind, ...details })
+  if (alg !== 'RS256') return refuse('alg is not RS256', { expected: 'RS256', received: describe(alg) })
   if (typeof kid !== 'string' || kid === '') return refuse('kid is missing')
-  if (crit !== undefined) return refuse('crit is not understood')
+  if (crit !== undefined) return refuse('crit is not supported')
   // Keys come from the authority's set alone, never from the token.
-  if (BRINGS_KEY.some((name) => Object.hasOwn(others, name))) return refuse('the token brings a key of its own')
-  // A token that the authority made for another purpose says so here (RFC 8725, 3.11).
-  if (typ !== undefined && !(typeof typ === 'string' && TYPES.includes(typ.toLowerCase()))) return refuse('typ is not JWT')
+  if (BRINGS_KEY.some((name) => Object.hasOwn(others, name))) return refuse('the token brings its own key')
+  // A token that the authority issued for another purpose says so here (RFC 8725, 3.11).
+  if (typ !== undefined && !(typeof typ === 'string' && TYPES.includes(typ.toLowerCase()))) {
+    return refuse('typ is not that of an access token', { expected: 'JWT or at+jwt', received: describe(typ) })
+  }
   return kid
 }
 
@@ -122,7 +175,7 @@ function toPrincipal (token: string, claims: JWTPayload): AcceptedToken['princip
   return Object.freeze(principal)
 }
 
-/** A copy that does not keep alive the whole header that the token was cut from. */
+/** A copy, so that the whole header that the token is a slice of can be garbage collected. */
 function flatten (token: string): string {
   return Buffer.from(token, 'latin1').toString('latin1')
 }

@@ -34,6 +34,7 @@ for (const version of ['1.0', '2.0'] as const) {
         appClaims(version, { [application]: upper(otherFabricAppId) }), subjectClaims(version, { [application]: otherFabricAppId })],
       ['the scope among others', appClaims(version), subjectClaims(version, { scp: 'A FabricWorkloadControl B' })],
       ['the other version\'s application claim besides, saying what it likes', appClaims(version, { [other]: stranger })],
+      ['times with fractions of a second', appClaims(version, { nbf: seconds + 0.25, exp: seconds + 0.75 }), subjectClaims(version, { nbf: seconds - 0.5, exp: seconds - 59.5 })],
       ['the edge of the clock tolerance', appClaims(version, { nbf: seconds + 60, exp: seconds - 59 })]
     ]
     for (const [name, app, subject] of accepted) t.equal((await poll(app, subject)).status, 200, name)
@@ -57,8 +58,8 @@ for (const version of ['1.0', '2.0'] as const) {
     aud: [...wrongTypes, `${asIs.aud} `, `${asIs.aud}/`, stranger, 'api://other'],
     [application]: [...wrongTypes, stranger, `${fabricAppId} `],
     oid: [...wrongTypes, 'someone'],
-    nbf: [undefined, null, true, {}, '', `${seconds}`, 0.5, 1e300, seconds + 61],
-    exp: [...wrongTypes, `${seconds + 60}`, seconds + 0.5, 1e300, 8.64e12 + 1, -1, seconds - 60]
+    nbf: [undefined, null, true, {}, '', `${seconds}`, 1e300, seconds + 60.5, seconds + 61],
+    exp: [...wrongTypes, `${seconds + 60}`, 1e300, 8.64e12 + 1, -1, seconds - 60, seconds - 60.5]
   }
   const rules: Array<[kind: 'app' | 'subject', Record<string, readonly unknown[]>, Claims]> = [
     ['app', { ...both, idtyp: [...wrongTypes, 'App', 'user', 'app '], scp: [null, 1, '', 'FabricWorkloadControl', []] }, asIs],

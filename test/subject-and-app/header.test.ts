@@ -75,16 +75,15 @@ for (const [name, value] of Object.entries({
   'an impossible length of base64url': format(token, 'eyJh.eyJi.c2lna'),
   'unused bits that are not zero, after two characters': format(token, 'eyJh.eyJi.c2lnaR'),
   'unused bits that are not zero, after three characters': format(token, 'eyJh.eyJi.c2lnaGl'),
-  'a token that does not begin with eyJ': format(token, 'aaaa.eyJi.c2ln'),
-  'a header that is too long': format(token, `${token}${'aaaa'.repeat(4096)}`)
+  'a token that does not begin with eyJ': format(token, 'aaaa.eyJi.c2ln')
 })) {
   t.test(`refused: ${name}`, async (t) => {
     t.equal(parse(value), undefined)
   })
 }
 
-t.test('the longest header that Node takes is looked at in linear time', async (t) => {
-  const long = 'a'.repeat(16_000)
+t.test('a header of a megabyte, as Node takes it when its limit is raised, is looked at in linear time', async (t) => {
+  const long = 'a'.repeat(1_000_000)
   t.match(parse(format('', `eyJh.${long}.c2ln`)), { subjectToken: '' })
   t.equal(parse(format('', `eyJh.${long}.c2ln!`)), undefined)
 })

@@ -77,8 +77,8 @@ t.test('whatever is wrong with the headers, the answer is one and the same, and 
     ['x-ms-client-tenant-id header is repeated', { ...good, 'x-ms-client-tenant-id': [tenant, tenant] }],
     ['x-ms-client-tenant-id header is not a uuid', { ...good, 'x-ms-client-tenant-id': `{${clientTenantId}}` }],
     ['x-ms-client-tenant-id header is not a uuid', { ...good, 'x-ms-client-tenant-id': 'common' }],
-    ['not a compact JWS of two JSON objects', { ...good, authorization: authorization(appToken.slice(0, -1), subjectToken) }],
-    ['not a compact JWS of two JSON objects', { ...good, authorization: authorization(appToken, 'eyJh.eyJi.c2ln') }]
+    ['the token is not a compact JWS of two JSON objects', { ...good, authorization: authorization(appToken.slice(0, -1), subjectToken) }],
+    ['the token is not a compact JWS of two JSON objects', { ...good, authorization: authorization(appToken, 'eyJh.eyJi.c2ln') }]
   ]
   for (const [reason, headers] of cases) {
     const from = log.length
@@ -153,25 +153,25 @@ t.test('JOSE header: RS256 with a kid of the set, and nothing that would change 
     ['JOSE header: kid is missing', unsigned({ alg: 'RS256' })],
     ['JOSE header: kid is missing', unsigned({ alg: 'RS256', kid: '' })],
     ['JOSE header: kid is missing', unsigned({ alg: 'RS256', kid: 1 })],
-    ['JOSE header: crit is not understood', unsigned({ alg: 'RS256', kid: 'one', crit: ['b64'], b64: true })],
-    ['JOSE header: crit is not understood', unsigned({ alg: 'RS256', kid: 'one', crit: [] })],
+    ['JOSE header: crit is not supported', unsigned({ alg: 'RS256', kid: 'one', crit: ['b64'], b64: true })],
+    ['JOSE header: crit is not supported', unsigned({ alg: 'RS256', kid: 'one', crit: [] })],
     ...await Promise.all(['jwk', 'jku', 'x5c', 'x5u'].map(async (name) =>
-      ['JOSE header: the token brings a key of its own', await key.sign(appClaims('1.0'), { [name]: null })] as const)),
-    ['JOSE header: typ is not JWT', await key.sign(appClaims('1.0'), { typ: 'pop' })],
-    ['JOSE header: typ is not JWT', await key.sign(appClaims('1.0'), { typ: ['JWT'] })],
-    ['not a compact JWS of two JSON objects', unsigned({ alg: 'RS256', kid: 'one' }, [])],
-    ['not a compact JWS of two JSON objects', unsigned({ alg: 'RS256', kid: 'one' }, null)],
-    ['no published key of this kid signs for this issuer', await key.sign(appClaims('1.0'), { kid: 'two' })],
-    ['no published key of this kid signs for this issuer', await key.sign(appClaims('1.0'), { kid: ' one' })],
-    ['signature does not hold', unsigned({ alg: 'RS256', kid: 'one' })],
-    ['signature does not hold', await (await makeKey('one')).sign(appClaims('1.0'))]
+      ['JOSE header: the token brings its own key', await key.sign(appClaims('1.0'), { [name]: null })] as const)),
+    ['JOSE header: typ is not that of an access token', await key.sign(appClaims('1.0'), { typ: 'pop' })],
+    ['JOSE header: typ is not that of an access token', await key.sign(appClaims('1.0'), { typ: ['JWT'] })],
+    ['the token is not a compact JWS of two JSON objects', unsigned({ alg: 'RS256', kid: 'one' }, [])],
+    ['the token is not a compact JWS of two JSON objects', unsigned({ alg: 'RS256', kid: 'one' }, null)],
+    ['no published key has this kid', await key.sign(appClaims('1.0'), { kid: 'two' })],
+    ['no published key has this kid', await key.sign(appClaims('1.0'), { kid: ' one' })],
+    ['the signature is invalid', unsigned({ alg: 'RS256', kid: 'one' })],
+    ['the signature is invalid', await (await makeKey('one')).sign(appClaims('1.0'))]
   ] as const) {
     const from = log.length
     t.equal((await app.inject({ url: '/caller', headers: headers(token) })).statusCode, 401)
     t.match(log.slice(from).find(({ msg }) => msg === 'SubjectAndApp authentication refused'), { reason, token: 'app' })
   }
   t.equal(passed(), 0)
-  for (const typ of [undefined, 'JWT', 'jwt', 'at+jwt']) {
+  for (const typ of [undefined, 'JWT', 'jwt', 'at+jwt', 'application/at+jwt', 'APPLICATION/AT+JWT']) {
     t.equal((await app.inject({ url: '/caller', headers: headers(await key.sign(appClaims('1.0'), { typ })) })).statusCode, 200)
   }
 })
@@ -195,9 +195,9 @@ t.test('a pair of which one does not verify is refused, whichever it is', async 
   t.equal((await app.inject({ url: '/caller', headers: headers(appToken, await stranger.sign(subjectClaims('1.0'))) })).statusCode, 401)
   t.equal((await app.inject({ url: '/caller', headers: headers(appToken, await key.sign(subjectClaims('1.0', { nbf: today / 1000 + 61 }))) })).statusCode, 401)
   t.match(log.filter(({ msg }) => msg === 'SubjectAndApp authentication refused'), [
-    { reason: 'signature does not hold', token: 'app' },
-    { reason: 'signature does not hold', token: 'subject' },
-    { reason: 'token is not yet valid', token: 'subject', claim: 'nbf' }
+    { reason: 'the signature is invalid', token: 'app' },
+    { reason: 'the signature is invalid', token: 'subject' },
+    { reason: 'the token is not valid yet', token: 'subject', claim: 'nbf' }
   ])
   t.equal(passed(), 0)
 })
@@ -356,7 +356,7 @@ t.test('an error of jose that says nothing of the token is not taken for a refus
   const checked = checkAuthenticationOptions(options)
   const now = () => NaN
   const publicKey = await crypto.subtle.importKey('jwk', key.jwk, { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, true, ['verify'])
-  const signingKeys = { find: async () => ({ kid: 'one', issuer: undefined, publicKey, identity: '' }) }
+  const signingKeys = { find: async () => [{ kid: 'one', issuer: undefined, publicKey, identity: '' }] }
   await t.rejects(verify(decode('app', appToken, checked) as UnverifiedToken, { signingKeys, options: checked, now }), { name: 'TypeError' })
 })
 

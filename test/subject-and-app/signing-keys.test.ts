@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
@@ -9,7 +10,9 @@ import type { Test } from 'tap'
 
 import { issuerV2 } from '../../lib/subject-and-app/claims.js'
 import { SigningKeys, SigningKeysUnavailable } from '../../lib/subject-and-app/signing-keys.js'
-import type { SigningKey, SigningKeysOptions } from '../../lib/subject-and-app/signing-keys.js'
+import { signsFor } from '../../lib/subject-and-app/signing-key.js'
+import type { SigningKey } from '../../lib/subject-and-app/signing-key.js'
+import type { SigningKeysOptions } from '../../lib/subject-and-app/signing-keys.js'
 import { clientTenantId as tid, makeKey, publisherTenantId, today } from './fabric.js'
 
 const SECOND = 1000
@@ -20,6 +23,7 @@ const [one, two, three] = await Promise.all([makeKey('one'), makeKey('two'), mak
 
 const keys = (...jwks: object[]): RequestListener => (_, response) => response.end(JSON.stringify({ keys: jwks }))
 const hang: RequestListener = () => {}
+const redirect = (location: string): RequestListener => (_, response) => response.writeHead(302, { location }).end()
 
 /** A key endpoint on loopback, and keys that are fetched from it by a clock that stands still until it is moved. */
 async function setUp (t: Test, answer: RequestListener, options: Partial<SigningKeysOptions> = {}) {
@@ -41,7 +45,7 @@ async function setUp (t: Test, answer: RequestListener, options: Partial<Signing
     endpoint.server.closeAllConnections()
     endpoint.server.close()
   })
-  const find = (kid: string) => signingKeys.find(kid, issuer, tid)
+  const find = async (kid: string, of = issuer, tenant = tid) => (await signingKeys.find(kid)).find((key) => signsFor(key, of, tenant))
   return { endpoint, signingKeys, find, port }
 }
 
@@ -89,7 +93,7 @@ for (const [name, failure] of Object.entries(failures)) {
     await t.rejects(find('one'), { name: 'SigningKeysUnavailable', retryAfter: 5, cause: { message: /./ } })
     await t.rejects(find('one'), SigningKeysUnavailable)
     t.equal(endpoint.requests, 1)
-    t.match(endpoint.warnings, [[{ err: { message: /./ }, jwksUri: /^http:/ }, /signing keys could not be fetched/]])
+    t.match(endpoint.warnings, [[{ err: { message: /./ }, jwksUri: /^http:/ }, /signing keys could not be retrieved/]])
     endpoint.answer = keys(one.jwk)
     endpoint.now += 5 * SECOND
     t.match(await find('one'), { kid: 'one' })
@@ -132,14 +136,14 @@ t.test('23 hours without the endpoint are served from the last good set, 25 hour
   endpoint.now += 23 * HOUR
   await signingKeys.refresh()
   t.equal(await find('one'), key)
-  t.equal(signingKeys.holds(key, endpoint.now), true)
+  t.equal(signingKeys.isCurrent(key, endpoint.now), true)
   endpoint.now += 2 * HOUR
-  t.equal(signingKeys.holds(key, endpoint.now), false)
+  t.equal(signingKeys.isCurrent(key, endpoint.now), false)
   await t.rejects(find('one'), { name: 'SigningKeysUnavailable', retryAfter: 5 })
   endpoint.answer = keys(one.jwk)
   endpoint.now += 5 * SECOND
   t.equal(await find('one'), key, 'and the same key holds again when the endpoint is back')
-  t.equal(signingKeys.holds(key, endpoint.now), true)
+  t.equal(signingKeys.isCurrent(key, endpoint.now), true)
 })
 
 t.test('an unknown kid leads to one look in a cool-down, whether it succeeds or fails', async (t) => {
@@ -181,11 +185,11 @@ t.test('rotation: a new key is found by its first token, the old one holds until
   endpoint.answer = keys(three.jwk, { ...two.jwk, x5c: ['another wrapping of the same key'] }, one.jwk)
   endpoint.now += 30 * SECOND
   t.match(await find('three'), { kid: 'three' })
-  t.ok(signingKeys.holds(old, endpoint.now))
+  t.ok(signingKeys.isCurrent(old, endpoint.now))
   t.equal(removals, 0)
   endpoint.answer = keys(two.jwk, three.jwk)
   await signingKeys.refresh()
-  t.notOk(signingKeys.holds(old, endpoint.now))
+  t.notOk(signingKeys.isCurrent(old, endpoint.now))
   t.equal(await find('one'), undefined)
   t.equal(await find('two'), stays, 'an unchanged key is the same object')
   t.equal(removals, 1)
@@ -196,7 +200,7 @@ t.test('another key under a known kid is another key', async (t) => {
   const old = await find('one') as SigningKey
   endpoint.answer = keys({ ...two.jwk, kid: 'one' })
   await signingKeys.refresh()
-  t.notOk(signingKeys.holds(old, endpoint.now))
+  t.notOk(signingKeys.isCurrent(old, endpoint.now))
   t.not(await find('one'), old)
 })
 
@@ -206,6 +210,7 @@ t.test('keys that do not sign RS256 are ignored, whatever else is in the set', a
     generateKeyPair('ES256')
   ])
   const privateKey = await generateKeyPair('RS256', { extractable: true })
+  const weak = generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }).publicKey.export({ format: 'jwk' })
   const ignored = {
     small: await crypto.subtle.exportKey('jwk', small.publicKey),
     elliptic: await exportJWK(elliptic.publicKey),
@@ -216,22 +221,95 @@ t.test('keys that do not sign RS256 are ignored, whatever else is in the set', a
     PSS: { ...one.jwk, alg: 'PS256' },
     'other operations': { ...one.jwk, key_ops: ['encrypt'] },
     'no modulus': { ...one.jwk, n: undefined },
-    'issuer of no kind': { ...one.jwk, issuer: null },
+    'issuer of no kind': { ...one.jwk, issuer: 0 },
+    'exponent 1': { ...one.jwk, e: 'AQ' },
+    'exponent 1 with a leading zero': { ...one.jwk, e: 'AAE' },
+    'exponent 2': { ...one.jwk, e: 'Ag' },
+    'exponent 65536': { ...one.jwk, e: 'AQAA' },
     issuers: { ...one.jwk, issuer: [one.jwk.issuer] }
   }
   const { find } = await setUp(t, keys(
     ...Object.entries(ignored).map(([kid, jwk]) => ({ ...jwk, kid })),
     { ...one.jwk, kid: undefined }, { ...one.jwk, kid: '' }, { ...one.jwk, kid: 1 },
-    { ...two.jwk, use: undefined }, { ...three.jwk, alg: 'RS256' }
+    { ...two.jwk, use: undefined }, { ...three.jwk, alg: 'RS256' },
+    { ...weak, kid: 'exponent 3' }
   ))
   for (const kid of [...Object.keys(ignored), '', '1', 'undefined']) t.equal(await find(kid), undefined, kid)
   t.match(await find('two'), { kid: 'two' }, 'use may be absent')
   t.match(await find('three'), { kid: 'three' }, 'alg may be RS256')
+  t.match(await find('exponent 3'), { kid: 'exponent 3' }, 'the exponent may be 3')
+})
+
+t.test('a member of the key set that cannot be used, of whatever kind, does not affect the others', async (t) => {
+  const nested = '['.repeat(200_000) + ']'.repeat(200_000)
+  for (const member of ['null', '1', '"key"', 'true', '[]', '[null]', '{}', nested, `{"kty":"RSA","kid":"one","n":${nested}}`,
+    '{"kid":"one","kty":"RSA","n":"AQAB","e":"AQAB"}', '{"kid":"one","__proto__":{"kty":"oct"}}']) {
+    const { find } = await setUp(t, (_, response) => response.end(`{"keys":[${member},${JSON.stringify(one.jwk)},${member}]}`))
+    t.match(await find('one'), { kid: 'one' }, member.slice(0, 60))
+  }
+})
+
+t.test('there are keys to verify with from the first good set on, for as long as it is good', async (t) => {
+  const { endpoint, signingKeys } = await setUp(t, failures['it answers 500'] ?? hang)
+  t.equal(signingKeys.isReady(), false)
+  await signingKeys.refresh()
+  t.equal(signingKeys.isReady(), false)
+  endpoint.answer = keys(one.jwk)
+  await signingKeys.refresh()
+  t.equal(signingKeys.isReady(), true)
+  endpoint.answer = failures['it answers 500'] ?? hang
+  endpoint.now += 23 * HOUR
+  await signingKeys.refresh()
+  t.equal(signingKeys.isReady(), true)
+  t.equal(signingKeys.isReady(endpoint.now + 2 * HOUR), false)
+})
+
+t.test('a key set without a key of the authority for all tenants is logged once, with the option to check', async (t) => {
+  const cases: Array<[authority: string, issuers: unknown[], warning: object | undefined]> = [
+    ['https://login.microsoftonline.com', ['https://login.microsoftonline.com/{tenantid}/v2.0', 'https://a.example/'], undefined],
+    ['https://login.microsoftonline.com', [undefined], undefined],
+    ['https://login.windows.net', ['https://login.microsoftonline.com/{tenantid}/v2.0'], {
+      expected: 'https://login.windows.net/{tenantid}/v2.0', received: 'https://login.microsoftonline.com/{tenantid}/v2.0', option: 'authority'
+    }],
+    ['https://login.microsoftonline.com', [issuer, issuer], {
+      expected: 'https://login.microsoftonline.com/{tenantid}/v2.0', received: issuer, option: 'jwksUri'
+    }]
+  ]
+  for (const [authority, issuers, warning] of cases) {
+    const { endpoint, signingKeys } = await setUp(t, keys(...issuers.map((issuer, i) => ({ ...one.jwk, kid: `${i}`, issuer }))), { authority })
+    await signingKeys.refresh()
+    await signingKeys.refresh()
+    t.match(endpoint.warnings, warning === undefined
+      ? []
+      : [[{ ...warning, jwksUri: /^http:/ }, 'No SubjectAndApp signing key is one of the authority for all tenants: tokens will be refused']])
+    t.equal(endpoint.warnings.length, warning === undefined ? 0 : 1)
+    endpoint.answer = keys(one.jwk, { ...two.jwk, issuer: `${authority}/{tenantid}/v2.0` })
+    await signingKeys.refresh()
+    t.equal(endpoint.warnings.length, warning === undefined ? 0 : 1)
+  }
+})
+
+t.test('what the key endpoint answered is in the log, without what a redirect has in its path and query', async (t) => {
+  for (const [answer, message] of [
+    [failures['it answers 500'], 'The key endpoint answered 500, not 200'],
+    [failures['it answers 204'], 'The key endpoint answered 204, not 200'],
+    [failures['it answers garbage'], 'The answer of the key endpoint is not JSON'],
+    [failures['it answers JSON that is no JWK set'], 'The answer of the key endpoint is not a JWK set'],
+    [failures['the set has no usable key'], 'The JWK set has no key that signs RS256'],
+    [redirect('https://login.contoso.example/signin?secret'), 'The key endpoint answered 302 with a redirect to login.contoso.example, not 200'],
+    [redirect('/moved?secret'), /^The key endpoint answered 302 with a redirect to 127\.0\.0\.1:\d+, not 200$/],
+    [redirect('http://:secret'), 'The key endpoint answered 302 with a redirect, not 200']
+  ] as const) {
+    const { endpoint, signingKeys } = await setUp(t, answer ?? hang)
+    await signingKeys.refresh()
+    t.match(endpoint.warnings, [[{ err: { name: 'Error', message }, jwksUri: /^http:/ }, 'SubjectAndApp signing keys could not be retrieved']])
+    t.notMatch(JSON.stringify(endpoint.warnings), 'secret')
+  }
 })
 
 t.test('a key signs for the issuer that it is bound to, and for any where it is bound to none', async (t) => {
   const authority = 'https://login.microsoftonline.com'
-  const { find, signingKeys } = await setUp(t, keys(
+  const { find } = await setUp(t, keys(
     { ...one.jwk, kid: 'any' },
     { ...one.jwk, kid: 'none', issuer: undefined },
     { ...one.jwk, kid: 'this tenant', issuer },
@@ -240,13 +318,14 @@ t.test('a key signs for the issuer that it is bound to, and for any where it is 
     { ...one.jwk, kid: 'another cloud', issuer: 'https://login.microsoftonline.us/{tenantid}/v2.0' },
     { ...one.jwk, kid: 'prefix', issuer: `${issuer}/more` },
     { ...one.jwk, kid: 'empty', issuer: '' },
+    { ...one.jwk, kid: 'null', issuer: null },
     { ...one.jwk, kid: 'shared', issuer: issuerV2(publisherTenantId, { authority }) },
     { ...two.jwk, kid: 'shared', issuer }
   ))
-  for (const kid of ['any', 'none', 'this tenant']) t.match(await find(kid), { kid })
-  for (const kid of ['another tenant', 'v1.0', 'another cloud', 'prefix', 'empty']) t.equal(await find(kid), undefined, kid)
+  for (const kid of ['any', 'none', 'empty', 'null', 'this tenant']) t.match(await find(kid), { kid })
+  for (const kid of ['another tenant', 'v1.0', 'another cloud', 'prefix']) t.equal(await find(kid), undefined, kid)
   t.match(await find('shared'), { issuer }, 'of two keys under one kid, the one for this issuer')
-  t.match(await signingKeys.find('shared', issuerV2(publisherTenantId, { authority }), publisherTenantId), {
+  t.match(await find('shared', issuerV2(publisherTenantId, { authority }), publisherTenantId), {
     issuer: issuerV2(publisherTenantId, { authority })
   })
 })
