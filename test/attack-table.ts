@@ -115,6 +115,10 @@ export async function controlTable ({ forge, target, good }: Loot): Promise<RawR
     'the client id in upper case': { version: '2.0', appToken: { claims: { aud: clientId.toUpperCase() } } },
     'an app token that has just ended': { appToken: { claims: { exp: seconds - 1 } } },
     'a subject token that begins in 50 seconds': { subjectToken: { claims: { nbf: seconds + 50 } } },
+    'times with fractions of a second': { appToken: { claims: { nbf: seconds - 300.5, exp: seconds + 3600.5 } } },
+    'typ of an access token as a media type': {
+      appToken: { header: { typ: 'application/at+jwt' } }, subjectToken: { header: { typ: 'Application/AT+JWT' } }
+    },
     'forged tokens without a fault, v1.0': await forged('1.0'),
     'forged tokens without a fault, v2.0': await forged('2.0')
   }
@@ -212,6 +216,10 @@ function headersAndPayloads (forge: Forge, claims: Claims): Named<string> {
     'crit b64, the payload encoded': withHeader({ crit: ['b64'], b64: true }),
     'typ of a logout token': withHeader({ typ: 'logout+jwt' }),
     'typ of a proof of possession': withHeader({ typ: 'dpop+jwt' }),
+    'typ of a logout token as a media type': withHeader({ typ: 'application/logout+jwt' }),
+    'typ of an access token with a parameter': withHeader({ typ: 'application/at+jwt; version=1' }),
+    'typ of an access token with a space after it': withHeader({ typ: 'at+jwt ' }),
+    'typ of an access token as text': withHeader({ typ: 'text/at+jwt' }),
     'typ empty': withHeader({ typ: '' }),
     'typ as a list': withHeader({ typ: ['JWT'] }),
     'jwk, its own key': withHeader({ jwk: publicKey.export({ format: 'jwk' }) }),
@@ -320,14 +328,14 @@ function claimsOfEither (good: Claims, version: TokenVersion, { audience, client
     'exp zero': { exp: 0 },
     'exp negative': { exp: -1 },
     'exp a hundred years ago, negatively': { exp: -3_155_760_000 },
-    'exp as a float': { exp: seconds + 3600.5 },
+    'exp a minute and half a second ago': { exp: seconds - 60.5 },
     'exp in milliseconds beyond any date': { exp: (seconds + 3600) * 1e6 },
     'exp the greatest integer': { exp: Number.MAX_SAFE_INTEGER },
     'exp the greatest number': { exp: Number.MAX_VALUE },
     'nbf in an hour': { nbf: seconds + 3600 },
     'nbf long after exp': { nbf: Number(good.exp) + 86_400 },
-    'nbf beyond any date, negatively': { nbf: -Number.MAX_VALUE },
-    'nbf as a float': { nbf: seconds - 300.5 }
+    'nbf in a minute and more than a second': { nbf: seconds + 61.5 },
+    'nbf beyond any date, negatively': { nbf: -Number.MAX_VALUE }
   }
   for (const claim of ['ver', 'iss', 'aud', 'tid', application, 'oid', 'nbf', 'exp']) {
     for (const [form, value] of Object.entries(otherForms(good[claim]))) bad[`${claim} ${form}`] = { [claim]: value }

@@ -1,4 +1,4 @@
-import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { createHash, createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 
 import { decodeJwt, type JWTPayload } from 'jose'
 
@@ -13,6 +13,11 @@ export const rs256 = (key: KeyObject): Signer => (input) => sign('sha256', input
 export const rs512 = (key: KeyObject): Signer => (input) => sign('sha512', input, key)
 export const es256 = (key: KeyObject): Signer => (input) => sign('sha256', input, { key, dsaEncoding: 'ieee-p1363' })
 export const hmac = (hash: string, secret: string | Buffer): Signer => (input) => createHmac(hash, secret).update(input).digest()
+/** What a signature of RS256 is with the exponent 1, which needs no private key: the padded hash itself (RFC 8017, 9.2). */
+export const unsigned2048: Signer = (input) => {
+  const info = Buffer.concat([Buffer.from('3031300d060960864801650304020105000420', 'hex'), createHash('sha256').update(input).digest()])
+  return Buffer.concat([Buffer.from([0, 1]), Buffer.alloc(256 - 3 - info.length, 255), Buffer.alloc(1), info])
+}
 export const nothing: Signer = () => Buffer.alloc(0)
 
 const rsa = (modulusLength = 2048) => generateKeyPairSync('rsa', { modulusLength })
@@ -39,6 +44,7 @@ export class Forge {
       'for-wrapping-keys': unfit(pair, { key_ops: ['wrapKey'] }),
       'for-rs512': unfit(pair, { alg: 'RS512' }),
       'of-1024-bits': unfit(rsa(1024), {}),
+      'with-exponent-1': unfit(pair, { e: 'AQ' }, () => unsigned2048),
       elliptic: unfit(generateKeyPairSync('ec', { namedCurve: 'P-256' }), {}, es256),
       'of-another-authority': unfit(pair, { issuer: 'https://contoso.example/{tenantid}/v2.0' }),
       'of-v1-issuers': unfit(pair, { issuer: 'https://sts.windows.net/{tenantid}/' }),
