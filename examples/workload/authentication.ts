@@ -15,7 +15,8 @@ export interface Issuer {
 
 /**
  * Who Fabric is. With FABRIC_PUBLISHER_TENANT_ID, FABRIC_AUDIENCE and FABRIC_CLIENT_ID, from the workload's app
- * registration, it is Fabric itself, with tokens of Entra ID (of another cloud with ENTRA_AUTHORITY). Without, it is a
+ * registration, it is Fabric itself, with tokens of Entra ID (of another cloud with ENTRA_AUTHORITY, ENTRA_ISSUER_V1 and
+ * ENTRA_JWKS_URI: docs/authentication.md). Without, it is a
  * Fabric of one's own on this machine: keys made at each start, and the headers of a call written into a file.
  */
 export async function fabricOrDevelopment (dataDir: string): Promise<Issuer> {
@@ -26,7 +27,7 @@ export async function fabricOrDevelopment (dataDir: string): Promise<Issuer> {
 }
 
 function authenticationFrom (env: NodeJS.ProcessEnv): AuthenticationOptions | undefined {
-  const { FABRIC_PUBLISHER_TENANT_ID, FABRIC_AUDIENCE, FABRIC_CLIENT_ID, ENTRA_AUTHORITY, ENTRA_JWKS_URI } = env
+  const { FABRIC_PUBLISHER_TENANT_ID, FABRIC_AUDIENCE, FABRIC_CLIENT_ID } = env
   const given = [FABRIC_PUBLISHER_TENANT_ID, FABRIC_AUDIENCE, FABRIC_CLIENT_ID].filter(Boolean).length
   if (given === 0) return undefined
   if (!FABRIC_PUBLISHER_TENANT_ID || !FABRIC_AUDIENCE || !FABRIC_CLIENT_ID) {
@@ -34,10 +35,12 @@ function authenticationFrom (env: NodeJS.ProcessEnv): AuthenticationOptions | un
   }
   return {
     publisherTenantId: FABRIC_PUBLISHER_TENANT_ID,
-    audience: FABRIC_AUDIENCE,
+    audience: FABRIC_AUDIENCE.split(' '),
     clientId: FABRIC_CLIENT_ID,
-    authority: ENTRA_AUTHORITY,
-    jwksUri: ENTRA_JWKS_URI
+    // An empty variable is one that is not set.
+    authority: env.ENTRA_AUTHORITY || undefined,
+    issuerV1: env.ENTRA_ISSUER_V1 || undefined,
+    jwksUri: env.ENTRA_JWKS_URI || undefined
   }
 }
 
