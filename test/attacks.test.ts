@@ -130,6 +130,37 @@ for (const [name, host] of Object.entries(hosts)) {
   })
 }
 
+t.test('at level trace the log has the identifiers of a refusal or a failure as they are, and no part of a token', async (t) => {
+  const partition = 'j3f168501ed9816b51a9f5765e0742e1eb034ab6bf72c9ae3f3a975e3'
+  const lines: string[] = []
+  const server = Fastify({ logger: { level: 'trace', stream: { write: (line: string) => { lines.push(line) } } }, routerOptions: { maxParamLength: 256 } })
+  t.teardown(() => server.close())
+  const [beginning, end] = [app.slice(0, 700), app.slice(700)]
+  await server.register(fabricJobState, {
+    resolveJobState: () => { throw new Error(`relation "pgboss.${partition}" of Contoso.SurveyJobs, ${beginning}(${end}`) },
+    authentication
+  })
+  const job = { itemType: 'Contoso.SurveyJobs', jobType: 'Contoso.SurveyJobs.Run' }
+  const claims = { aud: 'api://contoso.example/Contoso.SurveyJobs/2' }
+  for (const [status, changes] of [
+    [500, {}],
+    [401, { appToken: { claims } }],
+    [401, { appToken: { claims: { aud: end } } }],
+    [401, { appToken: { header: { kid: end } } }],
+    [403, { subjectToken: { claims: { scp: 'Contoso.SurveyJobs.Read.All' } } }]
+  ] as const) {
+    const poll = await fabric.poll({ job, ...changes })
+    const { statusCode } = await server.inject({ ...poll, headers: { ...poll.headers, activityid: 'SurveyJobs-1', requestid: end } })
+    t.equal(statusCode, status)
+  }
+  const log = lines.join('')
+  for (const identifier of [partition, 'of Contoso.SurveyJobs, ', claims.aud, 'Contoso.SurveyJobs.Run', 'Contoso.SurveyJobs.Read.All', 'SurveyJobs-1']) {
+    t.ok(log.includes(identifier), identifier)
+  }
+  t.notMatch(log, /(?<![\w-])eyJ[\w-]{10}/)
+  t.same([...new Set(log.match(/[\w-]{40,}/g))].filter((letters) => app.includes(letters)), [])
+})
+
 function holdsNoToken (t: Test, lines: string[]): void {
   const log = lines.join('')
   const sent = attacks.map(({ text }) => text).join('')
