@@ -183,6 +183,10 @@ t.test('what came is logged bounded, escaped and never when it looks like a toke
   }
 })
 
+t.test('a token whose iat is not a number is refused for it', async (t) => {
+  t.match(await poll(appClaims('1.0', { iat: `${today / 1000}` })), { status: 401, refusal: { token: 'app', claim: 'iat', reason: 'the claim is invalid' } })
+})
+
 t.test('a claim called __proto__ or constructor gives a token nothing', async (t) => {
   const proto = JSON.parse(`{"__proto__":${JSON.stringify(appClaims('1.0'))}}`)
   t.match(await poll(proto), { status: 401, refusal: { claim: 'ver', received: '(absent)' } })

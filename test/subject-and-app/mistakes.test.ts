@@ -5,7 +5,7 @@ import t from 'tap'
 import type { InternalAuthenticationOptions } from '../../lib/subject-and-app/options.js'
 import { subjectAndApp } from '../../lib/subject-and-app/plugin.js'
 import { clock, jwksFetch } from '../../lib/subject-and-app/signing-keys.js'
-import { createFabric, type HeadersOptions, type Registration } from '../../lib/testing/index.js'
+import { createFabric, type Fabric, type HeadersOptions, type Registration } from '../../lib/testing/index.js'
 
 // What people configure wrongly, made for real: the line of the log has to name what to change.
 
@@ -172,11 +172,21 @@ const mistakes: Record<string, Mistake> = {
   }
 }
 
+/** A Fabric for each cloud: to make its keys takes a while. */
+const fabrics = new Map<string, Fabric>()
+
+function fabricOf (cloud: Partial<Registration> = {}): Fabric {
+  const name = JSON.stringify(cloud)
+  const fabric = fabrics.get(name) ?? createFabric({ publisherTenantId: publisher, audience: uri, clientId, tenantId: customer, ...cloud })
+  fabrics.set(name, fabric)
+  return fabric
+}
+
 const refusals = new Set<string>()
 
 for (const [name, { options, cloud, call, keys = (right: JSONWebKeySet) => right, status = 401, line }] of Object.entries(mistakes)) {
   t.test(`the log says what to change where ${name}`, async (t) => {
-    const fabric = createFabric({ publisherTenantId: publisher, audience: uri, clientId, tenantId: customer, ...cloud })
+    const fabric = fabricOf(cloud)
     const log: Array<Record<string, unknown>> = []
     const app = Fastify({ logger: { level: 'trace', stream: { write: (line) => { log.push(JSON.parse(line)) } } } })
     t.teardown(() => app.close())
