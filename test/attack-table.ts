@@ -334,7 +334,7 @@ function claimsOfEither (good: Claims, version: TokenVersion, { audience, client
     'exp the greatest number': { exp: Number.MAX_VALUE },
     'nbf in an hour': { nbf: seconds + 3600 },
     'nbf long after exp': { nbf: Number(good.exp) + 86_400 },
-    'nbf in a minute and more than a second': { nbf: seconds + 61.5 },
+    'nbf in an hour and half a second': { nbf: seconds + 3600.5 },
     'nbf beyond any date, negatively': { nbf: -Number.MAX_VALUE }
   }
   for (const claim of ['ver', 'iss', 'aud', 'tid', application, 'oid', 'nbf', 'exp']) {
