@@ -183,6 +183,23 @@ t.test('what came is logged bounded, escaped and never when it looks like a toke
   }
 })
 
+t.test('the kid that no published key has is logged bounded, escaped and never when it looks like a token', async (t) => {
+  const signature = String((await key.sign(appClaims('1.0'))).split('.')[2])
+  for (const [kid, logged] of [
+    ['q-23falevZhhD3hm9CQbkP5MQyU', 'q-23falevZhhD3hm9CQbkP5MQyU'],
+    ['X5eXk4xyojNFum1kl2Ytv8dlNP4-c57dO6QGTVBwaNk', 'X5eXk4xyojNFum1kl2Ytv8dlNP4-c57dO6QGTVBwaNk'],
+    ['one\r\n\u001b[31m', 'one\\u000d\\u000a\\u001b[31m'],
+    ['k'.repeat(300), `${'k'.repeat(256)}... (300 characters)`],
+    [signature, '(looks like a token)']
+  ]) {
+    const from = server.log.length
+    await server.app.inject({ url: '/caller', headers: headers(await key.sign(appClaims('1.0'), { kid })) })
+    t.match(server.log.slice(from).find(({ msg }) => msg === 'SubjectAndApp authentication refused'), {
+      reason: 'no published key has this kid', token: 'app', kid: logged, option: 'jwksUri', jwksUri: /^https:/
+    })
+  }
+})
+
 t.test('a token whose iat is not a number is refused for it', async (t) => {
   t.match(await poll(appClaims('1.0', { iat: `${today / 1000}` })), { status: 401, refusal: { token: 'app', claim: 'iat', reason: 'the claim is invalid' } })
 })
