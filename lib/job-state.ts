@@ -1,18 +1,18 @@
-import { ItemJobInstanceState } from '../schemas/plain.js'
-import { invalidJobState, jobInstanceNotFound } from './failures.js'
-import type { JobState } from './job-state-resolver.js'
-import { schemaReader } from './schema-reader.js'
+import { ItemJobInstanceState } from '../schemas/ItemJobInstanceState.js'
+import { checkedCopy } from './checked-copy.js'
+import { invalidJobState, jobInstanceNotFound } from './errors/failures.js'
 
-const readJobState = schemaReader<ItemJobInstanceState>(ItemJobInstanceState)
+const checkState = checkedCopy(ItemJobInstanceState)
 
 /**
- * Holds an answer against the contract.
+ * Checks the answer of a callback against the contract.
  *
- * @throws {WorkloadError} for one that breaks it, or says that there is no such job
+ * @returns a copy that conforms to it
+ * @throws {WorkloadError} 404 for `null` and `undefined`, 500 `InvalidJobState` for an answer that does not conform
  */
-export function checkedJobState (answer: JobState | null | undefined): ItemJobInstanceState {
-  if (answer === null || answer === undefined) throw jobInstanceNotFound()
-  const reading = readJobState(answer)
-  if ('problems' in reading) throw invalidJobState(reading.problems)
-  return reading.value
+export function checkedJobState (answer: unknown): ItemJobInstanceState {
+  if (answer === null || answer === undefined) throw jobInstanceNotFound
+  const checked = checkState(answer)
+  if ('problem' in checked) throw invalidJobState(checked.problem)
+  return checked.value
 }

@@ -1,8 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify'
 
 import { withDeadline } from './deadline.js'
-import { loggableError } from '../loggable-error.js'
-import { WorkloadError } from '../workload-error.js'
+import { loggableError } from '../log/loggable-error.js'
+import { WorkloadError } from '../errors/workload-error.js'
 
 /** What every engine's resolver takes. */
 export interface EngineOptions {

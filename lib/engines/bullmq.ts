@@ -1,8 +1,8 @@
 import type { Processor, Queue } from 'bullmq'
 
 import type { ErrorDetails } from '../../schemas/index.js'
-import type { JobInstance, JobState, JobStateResolver } from '../job-state-resolver.js'
-import { WorkloadError } from '../workload-error.js'
+import type { JobInstance, JobState, JobStateResolver } from '../callbacks.js'
+import { WorkloadError } from '../errors/workload-error.js'
 import { askEngine, type EngineOptions } from './ask-engine.js'
 import { errorDetailsAsText, toErrorDetails, WORKER_LOST } from './error-details.js'
 import { bearsStamp, stampOf, type JobStamp } from './job-stamp.js'

@@ -1,7 +1,7 @@
-import { ErrorDetails } from '../../schemas/plain.js'
-import { schemaReader } from '../schema-reader.js'
+import { ErrorDetails } from '../../schemas/ErrorDetails.js'
+import { checkedCopy } from '../checked-copy.js'
 
-const readErrorDetails = schemaReader<ErrorDetails>(ErrorDetails)
+const readErrorDetails = checkedCopy(ErrorDetails)
 
 /** The code of a failure that has none of its own. */
 export const JOB_FAILED = 'JobFailed'

@@ -1,4 +1,4 @@
-import type { JobInstance } from '../job-state-resolver.js'
+import type { JobInstance } from '../callbacks.js'
 import type { Caller } from '../subject-and-app/caller.js'
 
 /** Whose job it is: the tenant that started it, and what the path of the request said. The uuids are in lower case. */

@@ -1,7 +1,7 @@
 import type { JobWithMetadata, PgBoss } from 'pg-boss'
 
 import type { ErrorDetails } from '../../schemas/index.js'
-import type { JobInstance, JobState, JobStateResolver } from '../job-state-resolver.js'
+import type { JobInstance, JobState, JobStateResolver } from '../callbacks.js'
 import { askEngine, type EngineOptions } from './ask-engine.js'
 import { JOB_FAILED, toErrorDetails, WORKER_LOST } from './error-details.js'
 import { stampOf, type JobStamp } from './job-stamp.js'

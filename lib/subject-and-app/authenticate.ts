@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 
 import type { AcceptedTokens } from './accepted-tokens.js'
@@ -15,7 +16,7 @@ import type { AcceptedToken, UnverifiedToken } from './verify.js'
 /** Taken here, so that timers that a host's tests put in place of Node's hold up no token. */
 const endOfTurn = promisify(setImmediate)
 
-/** What {@link Authenticator} is made of. */
+/** Options of {@link Authenticator}. */
 export interface AuthenticatorOptions {
   readonly options: CheckedAuthenticationOptions
   readonly signingKeys: Pick<SigningKeys, 'find'>
@@ -24,7 +25,7 @@ export interface AuthenticatorOptions {
   readonly now: () => number
 }
 
-/** Tells Fabric from anybody else by the headers of a request. */
+/** Authenticates a request by its SubjectAndApp tokens. */
 export class Authenticator {
   readonly #options: CheckedAuthenticationOptions
   readonly #signingKeys: AuthenticatorOptions['signingKeys']
@@ -41,13 +42,13 @@ export class Authenticator {
   }
 
   /**
-   * Who is behind a request, or why it is refused: at once where both tokens were accepted before and wherever the
+   * The caller of a request, or why the request is refused: at once where both tokens were accepted before and wherever the
    * refusal needs no signature, else as a promise.
    *
-   * The promise rejects with `SigningKeysUnavailable` when there are no keys to tell from.
+   * The promise rejects with `SigningKeysUnavailable` when there are no signing keys.
    */
-  authenticate (rawHeaders: readonly string[]): Caller | Refusal | Promise<Caller | Refusal> {
-    const credentials = readCredentials(rawHeaders, this.#options)
+  authenticate (headers: RequestHeaders): Caller | Refusal | Promise<Caller | Refusal> {
+    const credentials = readCredentials(headers, this.#options)
     if (credentials instanceof Refusal) return credentials
     const { appToken, subjectToken, clientTenantId } = credentials
     const now = this.#now()
@@ -131,32 +132,60 @@ interface Credentials {
   readonly clientTenantId: string
 }
 
-function readCredentials (rawHeaders: readonly string[], options: CheckedAuthenticationOptions): Credentials | Refusal {
-  const authorization = onlyHeader(rawHeaders, 'authorization')
+/** The headers of a request as Node has them. Some serverless adapters leave `rawHeaders` out. */
+export type RequestHeaders = Partial<Pick<IncomingMessage, 'rawHeaders'>> & Pick<IncomingMessage, 'headers'>
+
+function readCredentials (headers: RequestHeaders, options: CheckedAuthenticationOptions): Credentials | Refusal {
+  const authorization = onlyHeader(headers, 'authorization')
   if (authorization instanceof Refusal) return authorization
+  if (authorization === undefined) return new Refusal('the authorization header is missing')
   const tokens = splitAuthorization(authorization)
-  if (tokens === undefined) return new Refusal('authorization header has not the form of SubjectAndApp')
+  if (tokens === undefined) return new Refusal('the authorization header does not have the form of SubjectAndApp')
   if (tokens.subjectToken === '' && options.subjectToken === 'required') {
-    return new Refusal('token is empty', { token: 'subject', option: 'subjectToken' })
+    return new Refusal('the subject token is empty', { token: 'subject', option: 'subjectToken' })
   }
-  const clientTenantId = onlyHeader(rawHeaders, 'x-ms-client-tenant-id')
+  const clientTenantId = readTenant(headers)
   if (clientTenantId instanceof Refusal) return clientTenantId
-  if (!isUuid(clientTenantId)) return new Refusal('x-ms-client-tenant-id header is not a uuid')
-  return { appToken: tokens.appToken, subjectToken: tokens.subjectToken, clientTenantId: clientTenantId.toLowerCase() }
+  return { appToken: tokens.appToken, subjectToken: tokens.subjectToken, clientTenantId }
 }
 
+/** The tenant, in lower case. Microsoft's pages on the Extensibility Toolkit name its header without `x-`. */
+function readTenant (headers: RequestHeaders): string | Refusal {
+  const values = [onlyHeader(headers, TENANT), onlyHeader(headers, TOOLKIT_TENANT)]
+  const tenants = new Set<string>()
+  for (const value of values) {
+    if (value instanceof Refusal) return value
+    if (value === undefined) continue
+    if (!isUuid(value)) return new Refusal(`the ${TENANT} header is not a UUID`)
+    tenants.add(value.toLowerCase())
+  }
+  const [tenant, another] = tenants
+  if (tenant === undefined) return new Refusal(`the ${TENANT} header is missing`)
+  return another === undefined ? tenant : new Refusal(`the ${TENANT} and ${TOOLKIT_TENANT} headers differ`)
+}
+
+const TENANT = 'x-ms-client-tenant-id'
+const TOOLKIT_TENANT = 'ms-client-tenant-id'
+
 /**
- * The value of a header that has to come once. Read from `rawHeaders`, because in `headers` Node keeps the first of
- * several Authorization headers and joins others.
+ * The value of a header that must not be repeated. Read from `rawHeaders` where there are any, because in `headers` Node
+ * keeps the first of several Authorization headers and joins others.
  */
-function onlyHeader (rawHeaders: readonly string[], name: string): string | Refusal {
+function onlyHeader ({ rawHeaders, headers }: RequestHeaders, name: string): string | undefined | Refusal {
+  if (rawHeaders === undefined || rawHeaders.length === 0) return parsedHeader(headers, name)
   let value: string | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
     if (rawHeaders[i]?.length !== name.length || rawHeaders[i]?.toLowerCase() !== name) continue
-    if (value !== undefined) return new Refusal(`${name} header is repeated`)
+    if (value !== undefined) return new Refusal(`the ${name} header is repeated`)
     value = rawHeaders[i + 1]
   }
-  return value ?? new Refusal(`${name} header is missing`)
+  return value
+}
+
+function parsedHeader (headers: IncomingHttpHeaders, name: string): string | undefined | Refusal {
+  if (!Object.hasOwn(headers, name)) return undefined
+  const value = headers[name]
+  return Array.isArray(value) ? new Refusal(`the ${name} header is repeated`) : value
 }
 
 function toCaller (tenantId: string, { principal: { claims } }: AcceptedToken, subject: AcceptedToken | undefined): Caller {

@@ -1,90 +1,84 @@
+import type { IncomingMessage } from 'node:http'
+
 import type { FastifyBaseLogger } from 'fastify'
 
-import { callersError, WorkloadError } from '../workload-error.js'
+import { authenticationFailed, insufficientScope, signingKeysUnavailable } from '../errors/failures.js'
+import { loggableError } from '../log/loggable-error.js'
 import type { Authenticator } from './authenticate.js'
 import type { Caller } from './caller.js'
 import { InsufficientScope, Refusal } from './refusal.js'
+import type { RefusalLog } from './refusal-log.js'
 import { SigningKeysUnavailable } from './signing-keys.js'
 
 /**
- * An onRequest hook that lets nobody pass but Fabric and leaves in `request.fabricCaller` who is behind the call.
- * It asks of request and reply what those of any server have, HTTP/2 and any type provider included.
+ * Authenticates a request by its SubjectAndApp tokens. It is an `onRequest` hook that rejects every request without valid
+ * tokens, and it can be awaited in a handler, where it returns the caller.
+ *
+ * A request is authenticated once, however often this is called for it. A handler that awaits it is safe even where another
+ * hook of the server completes twice, or another plugin replaces the route's hooks.
+ *
+ * @returns the caller, which is in `request.fabricCaller`, too
+ * @throws {WorkloadError} 401 `AuthenticationFailed`, 403 `InsufficientScope` or 503 `SigningKeysUnavailable`
+ *
+ * @example
+ * app.get('/workspaces/:id', { onRequest: app.authenticateSubjectAndApp }, async (request) => {
+ *   const { tenantId } = await app.authenticateSubjectAndApp(request)
+ *   return { tenantId }
+ * })
  */
-export type AuthenticationHook = (request: HookRequest, reply: HookReply, done: (error?: Error) => void) => void
+export type AuthenticationHook = (request: AuthenticatedRequest) => Promise<Caller>
 
-/** What the hook reads and writes of Fastify's request. */
-export interface HookRequest {
-  readonly raw: { readonly rawHeaders: readonly string[] }
+/** What authentication reads and writes of Fastify's request, HTTP/2 and any type provider included. */
+export interface AuthenticatedRequest {
+  readonly raw: Pick<IncomingMessage, 'rawHeaders' | 'headers'>
   readonly log: Pick<FastifyBaseLogger, 'info' | 'warn'>
   fabricCaller: Caller | undefined
 }
 
-/** What the hook writes of Fastify's reply. */
-export interface HookReply {
-  header (name: string, value: string): unknown
+/** The hooks that this package has made: nothing else counts as authentication. */
+const hooks = new WeakSet<object>()
+
+/** True for a hook that {@link buildAuthenticationHook} made; any function may stand under its name in a server. */
+export function isAuthenticationHook (hook: unknown): hook is AuthenticationHook {
+  return typeof hook === 'function' && hooks.has(hook)
 }
 
-/**
- * Builds the hook: what the {@link Authenticator} finds becomes either a caller or the one error that `done` gets.
- * It is a plain function, so that a request whose tokens are known goes on without waiting for a promise.
- */
-export function buildAuthenticationHook (authenticator: Pick<Authenticator, 'authenticate'>): AuthenticationHook {
-  return function authenticateSubjectAndApp (request, reply, done) {
-    const outcome = authenticator.authenticate(request.raw.rawHeaders)
-    if (outcome instanceof Promise) {
-      outcome.then((outcome) => conclude(outcome, request, reply, done), (error) => fail(error, request, reply, done))
-    } else {
-      conclude(outcome, request, reply, done)
+/** Builds the hook over an {@link Authenticator}. */
+export function buildAuthenticationHook (
+  authenticator: Pick<Authenticator, 'authenticate'>, refusalLog: Pick<RefusalLog, 'write'>
+): AuthenticationHook {
+  /** The outcome of each request, where no hook of the host and no prototype can put another. */
+  const outcomes = new WeakMap<AuthenticatedRequest, Promise<Caller>>()
+
+  async function authenticate (request: AuthenticatedRequest): Promise<Caller> {
+    const outcome = await admit(request)
+    if (outcome instanceof Refusal) {
+      // Only this line says why.
+      refusalLog.write(request.log, outcome)
+      throw outcome instanceof InsufficientScope ? insufficientScope : authenticationFailed
+    }
+    request.fabricCaller = outcome
+    return outcome
+  }
+
+  async function admit (request: AuthenticatedRequest): Promise<Caller | Refusal> {
+    try {
+      return await authenticator.authenticate(request.raw)
+    } catch (error) {
+      if (!(error instanceof SigningKeysUnavailable)) throw error
+      request.log.warn({ err: loggableError(error) }, 'SubjectAndApp authentication unavailable')
+      throw signingKeysUnavailable(error.retryAfter, error)
     }
   }
-}
 
-function conclude (outcome: Caller | Refusal, request: HookRequest, reply: HookReply, done: (error?: Error) => void): void {
-  if (outcome instanceof Refusal) {
-    // All that anybody gets to know of the reason is in this line.
-    request.log.info({ reason: outcome.reason, ...outcome.details }, 'SubjectAndApp authentication refused')
-    return done(outcome instanceof InsufficientScope ? insufficientScope() : authenticationFailed(reply))
+  function authenticateSubjectAndApp (request: AuthenticatedRequest): Promise<Caller> {
+    let outcome = outcomes.get(request)
+    if (outcome === undefined) {
+      outcome = authenticate(request)
+      outcomes.set(request, outcome)
+    }
+    return outcome
   }
-  request.fabricCaller = outcome
-  done()
-}
-
-function fail (error: Error, request: HookRequest, reply: HookReply, done: (error?: Error) => void): void {
-  if (!(error instanceof SigningKeysUnavailable)) return done(error)
-  request.log.warn({ err: error }, 'SubjectAndApp authentication unavailable')
-  reply.header('Retry-After', String(error.retryAfter))
-  done(signingKeysUnavailable(error))
-}
-
-/** One and the same for every reason. */
-function authenticationFailed (reply: HookReply): WorkloadError {
-  reply.header('WWW-Authenticate', 'SubjectAndAppToken1.0')
-  return callersError({
-    statusCode: 401,
-    errorCode: 'AuthenticationFailed',
-    message: 'The request could not be authenticated.',
-    source: 'External',
-    isPermanent: false
-  })
-}
-
-function insufficientScope (): WorkloadError {
-  return callersError({
-    statusCode: 403,
-    errorCode: 'InsufficientScope',
-    message: 'The subject token does not have the required scope.',
-    source: 'External',
-    isPermanent: true
-  })
-}
-
-function signingKeysUnavailable (cause: SigningKeysUnavailable): WorkloadError {
-  return new WorkloadError({
-    statusCode: 503,
-    errorCode: 'SigningKeysUnavailable',
-    message: 'The request could not be authenticated for the moment. Try again later.',
-    source: 'External',
-    isPermanent: false,
-    cause
-  })
+  hooks.add(authenticateSubjectAndApp)
+  return authenticateSubjectAndApp
 }

@@ -8,31 +8,43 @@ import { buildAuthenticationHook } from './hook.js'
 import type { AuthenticationHook } from './hook.js'
 import { checkAuthenticationOptions } from './options.js'
 import type { AuthenticationOptions, InternalAuthenticationOptions } from './options.js'
+import { RefusalLog } from './refusal-log.js'
 import { SigningKeys, clock, jwksFetch } from './signing-keys.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The onRequest hook of `subjectAndApp`: nobody but Fabric gets past it. */
+    /** The `onRequest` hook of `subjectAndApp`: rejects every request without valid tokens. */
     authenticateSubjectAndApp: AuthenticationHook
+    /** Whether `subjectAndApp` has signing keys to verify tokens with; for a readiness probe. Costs nothing. */
+    subjectAndAppReady: () => boolean
   }
   interface FastifyRequest {
-    /** Who is behind the request, once SubjectAndApp authentication has let it pass. */
+    /** The caller, once the request is authenticated. */
     fabricCaller: Caller | undefined
   }
 }
 
+/** What {@link createAuthentication} makes. */
+export interface Authentication {
+  /** For routes of the scope that it was made in and the scopes in it. */
+  readonly hook: AuthenticationHook
+  /** Whether there are signing keys to verify tokens with. */
+  readonly isReady: () => boolean
+}
+
 /**
  * Makes an authentication hook with its own signing keys and accepted tokens, which begin when the app is ready and
- * end when it closes. The hook is for routes of this scope and the scopes in it.
+ * end when it closes.
  *
  * @throws TypeError for options that do not add up.
  */
-export function createAuthenticationHook (app: FastifyInstance, options: AuthenticationOptions): AuthenticationHook {
+export function createAuthentication (app: FastifyInstance, options: AuthenticationOptions): Authentication {
   const checked = checkAuthenticationOptions(options)
   const { [jwksFetch]: fetch, [clock]: now = Date.now }: InternalAuthenticationOptions = options
 
   const signingKeys = new SigningKeys({
     jwksUri: checked.jwksUri,
+    authority: checked.authority,
     log: app.log,
     fetch,
     now,
@@ -49,15 +61,17 @@ export function createAuthenticationHook (app: FastifyInstance, options: Authent
     signingKeys.close()
     done()
   })
-  return buildAuthenticationHook(new Authenticator({ options: checked, signingKeys, acceptedTokens, now }))
+  const authenticator = new Authenticator({ options: checked, signingKeys, acceptedTokens, now })
+  return { hook: buildAuthenticationHook(authenticator, new RefusalLog(now)), isReady: () => signingKeys.isReady() }
 }
 
 /**
  * SubjectAndApp authentication as a plugin, for any route that Fabric calls: decorates the scope that it is registered
- * in with `app.authenticateSubjectAndApp`, an onRequest hook, and its requests with `request.fabricCaller`.
+ * in with `app.authenticateSubjectAndApp`, an onRequest hook, and `app.subjectAndAppReady()`, and its requests with
+ * `request.fabricCaller`.
  *
  * A request without valid tokens is answered 401, one whose user has not given the scope 403, and 503 as long as no
- * signing keys could be had; each as a `WorkloadError` that goes to the scope's error handler.
+ * signing keys could be retrieved; each as a `WorkloadError` that goes to the scope's error handler.
  *
  * @throws TypeError at registration, for options that do not add up.
  * @example
@@ -69,5 +83,7 @@ export const subjectAndApp: FastifyPluginAsync<AuthenticationOptions> = fastifyP
   // The first three are Fastify's own, and loaders of plugins add them to any.
   { prefix, logLevel, logSerializers, ...options }: AuthenticationOptions & RegisterOptions
 ) => {
-  app.decorate('authenticateSubjectAndApp', createAuthenticationHook(app, options))
+  const { hook, isReady } = createAuthentication(app, options)
+  app.decorate('authenticateSubjectAndApp', hook)
+  app.decorate('subjectAndAppReady', isReady)
 }, { fastify: '5.x', name: 'fastify-fabric-subject-and-app' })

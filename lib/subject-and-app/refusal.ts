@@ -1,4 +1,4 @@
-import { containsToken } from '../redact-tokens.js'
+import { containsToken } from '../log/redact-tokens.js'
 import type { AuthenticationOptions } from './options.js'
 
 /** The two tokens of a request. */

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { FetchImplementation } from 'jose'
 
-import { loggableError } from '../loggable-error.js'
+import { loggableError } from '../log/loggable-error.js'
 import { fetchKeys } from './fetch-keys.js'
 import { describe } from './refusal.js'
 import { importKeys } from './signing-key.js'

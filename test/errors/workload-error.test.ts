@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 
-import { toErrorResponse, WorkloadError, type WorkloadErrorOptions } from '../lib/index.js'
-import { callersError } from '../lib/workload-error.js'
-import { contractProblems } from './helpers/poll.js'
+import { toErrorResponse, WorkloadError, type WorkloadErrorOptions } from '../../lib/index.js'
+import { callersError } from '../../lib/errors/workload-error.js'
+import { contractProblems } from '../helpers/poll.js'
 
 const held = {
   statusCode: 409,

@@ -4,9 +4,9 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import t from 'tap'
 
-import { loggableError } from '../lib/loggable-error.js'
-import { pending } from './helpers/pending.js'
-import { pollPath, recordedLog, workload } from './helpers/poll.js'
+import { loggableError } from '../../lib/log/loggable-error.js'
+import { pending } from '../helpers/pending.js'
+import { pollPath, recordedLog, workload } from '../helpers/poll.js'
 
 const token = 'eyJhbGciOiJSUzI1NiIsImtpZCI6IngifQ.eyJhdWQiOiJhcGk6Ly94In0.c2lnbmF0dXJl-_'
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 
 import t from 'tap'
 
-import { containsToken, redactTokens } from '../lib/redact-tokens.js'
+import { containsToken, redactTokens } from '../../lib/log/redact-tokens.js'
 
 const hash = (algorithm: string, value: unknown) => createHash(algorithm).update(String(value)).digest('hex')
 const uuid = (value: unknown) => hash('sha1', value).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5')

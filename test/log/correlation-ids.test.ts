@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 
-import fabricJobState, { type JobStateContext } from '../lib/index.js'
+import fabricJobState, { type JobStateContext } from '../../lib/index.js'
 import {
   activityId, host, type LogLine, pluginOptions, pollPath, recordedLog, requestId, sampleState, workload
-} from './helpers/poll.js'
+} from '../helpers/poll.js'
 
 const ids = { activityid: activityId, requestid: requestId }
 

@@ -6,8 +6,8 @@ import sensible from '@fastify/sensible'
 import fc from 'fast-check'
 import t from 'tap'
 
-import { toErrorResponse, WorkloadError } from '../lib/index.js'
-import { contractProblems, holdToContract, host, pollPath, workload } from './helpers/poll.js'
+import { toErrorResponse, WorkloadError } from '../../lib/index.js'
+import { contractProblems, holdToContract, host, pollPath, workload } from '../helpers/poll.js'
 
 const internalError = {
   statusCode: 500,

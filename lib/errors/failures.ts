@@ -1,0 +1,119 @@
+import type { FastifySchemaValidationError } from 'fastify'
+
+import { WorkloadError, type WorkloadErrorOptions } from './workload-error.js'
+
+// The plugin's own errors. People read their messages in Fabric's monitoring hub.
+//
+// Errors for callers are made once: they say the same every time, and no line of code is to blame, so none needs a stack
+// trace of its own.
+
+/** 401: the one answer to every request without valid tokens. */
+export const authenticationFailed = shared({
+  statusCode: 401,
+  errorCode: 'AuthenticationFailed',
+  message: 'The request could not be authenticated.',
+  source: 'External',
+  isPermanent: false,
+  headers: { 'WWW-Authenticate': 'SubjectAndAppToken1.0' }
+})
+
+/** 403: valid tokens, without the user's scope. */
+export const insufficientScope = shared({
+  statusCode: 403,
+  errorCode: 'InsufficientScope',
+  message: 'The subject token does not have the required scope.',
+  source: 'External',
+  isPermanent: true
+})
+
+/** 404: the callback returned `null` or `undefined`. */
+export const jobInstanceNotFound = shared({
+  statusCode: 404,
+  errorCode: 'JobInstanceNotFound',
+  message: 'The job instance was not found.',
+  source: 'System',
+  isPermanent: true
+})
+
+// Fastify writes to an error of validation, so what it gets is an object of the request that inherits from one of these.
+const invalidParameter = new WorkloadError({
+  statusCode: 400,
+  errorCode: 'InvalidParameter',
+  message: 'A parameter in the path of the request is invalid.',
+  source: 'User',
+  isPermanent: true
+})
+
+const invalidRequest = new WorkloadError({
+  statusCode: 400,
+  errorCode: 'InvalidRequest',
+  message: 'The body of the request is invalid.',
+  source: 'User',
+  isPermanent: true
+})
+
+/**
+ * 400: what Ajv found in the path parameters or in the body, with one of `moreDetails` for each problem. It is Fastify's
+ * `schemaErrorFormatter`.
+ */
+export function invalidInput (problems: FastifySchemaValidationError[], httpPart: string): WorkloadError {
+  const error = httpPart === 'params' ? invalidParameter : invalidRequest
+  const moreDetails = problems.map(({ instancePath, params, message = 'is invalid' }) => {
+    const name = (instancePath || `/${String(params.missingProperty ?? params.additionalProperty ?? '')}`).slice(1)
+    return {
+      errorCode: error.errorCode,
+      message: instancePath === '' ? `${httpPart} ${message}.` : `${name} ${message}.`,
+      additionalParameters: [{ name: 'parameter', value: name }]
+    }
+  })
+  return Object.create(error, { moreDetails: { value: moreDetails, enumerable: true } })
+}
+
+/** 500: the callback's answer does not conform to the contract; the log says why. */
+export function invalidJobState (problem: string): WorkloadError {
+  return new WorkloadError({
+    statusCode: 500,
+    errorCode: 'InvalidJobState',
+    message: 'The workload failed to report the state of the job because of an internal error.',
+    source: 'System',
+    isPermanent: false,
+    cause: new TypeError(`The returned state does not conform to ItemJobInstanceState: ${problem}`)
+  })
+}
+
+/**
+ * 504: a callback took too long.
+ *
+ * @param timeout in milliseconds
+ */
+export function callbackTimedOut (timeout: number): WorkloadError {
+  return new WorkloadError({
+    statusCode: 504,
+    errorCode: 'ResolverTimeout',
+    message: `The workload did not respond within ${timeout / 1000} seconds.`,
+    source: 'System',
+    isPermanent: false
+  })
+}
+
+/**
+ * 503: no signing keys could be retrieved.
+ *
+ * @param retryAfter in seconds
+ */
+export function signingKeysUnavailable (retryAfter: number, cause: unknown): WorkloadError {
+  return new WorkloadError({
+    statusCode: 503,
+    errorCode: 'SigningKeysUnavailable',
+    message: 'The request cannot be authenticated at the moment. Try again later.',
+    source: 'External',
+    isPermanent: false,
+    headers: { 'Retry-After': String(retryAfter) },
+    cause
+  })
+}
+
+/** Frozen, so that no hook of a host can change it for the next request. */
+function shared (options: WorkloadErrorOptions): WorkloadError {
+  return Object.freeze(new WorkloadError(options))
+}

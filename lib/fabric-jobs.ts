@@ -1,0 +1,35 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+
+import { CancelItemJobInstance, CreateItemJobInstance, GetItemJobInstanceState } from '../schemas/index.js'
+import { serveOperation } from './operation.js'
+import { checkCallbacks, type FabricJobsOptions } from './options.js'
+import { register } from './register.js'
+
+/**
+ * Serves the three endpoints of the contract's Jobs service under
+ * `{prefix}/workspaces/{workspaceId}/items/{itemType}/{itemId}/jobTypes/{jobType}/instances/{jobInstanceId}`:
+ * `POST` creates a job instance (202), `GET` returns its state, `POST …/cancel` cancels it and returns its state.
+ *
+ * Authentication, validation, the deadline and the format of responses are those of {@link fabricJobState}.
+ *
+ * @throws {TypeError} at registration, with a message that says what to write.
+ *
+ * @example
+ * await app.register(fabricJobs, {
+ *   prefix: '/workload-api',
+ *   authentication: { publisherTenantId, audience, clientId },
+ *   ...pgBossJobs(boss, { jobTypes: ['calculateForecast'] })
+ * })
+ */
+export const fabricJobs: FastifyPluginAsync<FabricJobsOptions> = fastifyPlugin(async (
+  app: FastifyInstance, options: FabricJobsOptions
+) => {
+  const { createJobInstance, resolveJobState, cancelJobInstance } =
+    checkCallbacks(options, ['createJobInstance', 'resolveJobState', 'cancelJobInstance'])
+  const services = register(app, options)
+  serveOperation(app, CreateItemJobInstance, services, (job, context, request) =>
+    createJobInstance(job, request, context))
+  serveOperation(app, GetItemJobInstanceState, services, resolveJobState)
+  serveOperation(app, CancelItemJobInstance, services, cancelJobInstance)
+}, { name: 'fastify-fabric-jobs', fastify: '5.x', encapsulate: true })

@@ -1,0 +1,60 @@
+import type { FastifyInstance } from 'fastify'
+
+import { Deadline } from './deadline.js'
+import type { Services } from './operation.js'
+import { checkedOptions, refusal, type SharedOptions } from './options.js'
+import { isAuthenticationHook, type AuthenticationHook } from './subject-and-app/hook.js'
+import { createAuthentication } from './subject-and-app/plugin.js'
+
+/**
+ * Checks the options that both plugins have, and makes what their operations share.
+ *
+ * @throws {TypeError} with a message that says what to write.
+ */
+export function register (app: FastifyInstance, options: SharedOptions): Services {
+  const { resolverTimeout, authentication } = checkedOptions(options)
+  warnOfShortParams(app)
+  let isClosing = false
+  app.addHook('preClose', (done) => {
+    isClosing = true
+    done()
+  })
+  return {
+    authenticate: authenticationHook(app, authentication),
+    deadline: new Deadline(resolverTimeout),
+    timeout: resolverTimeout,
+    isClosing: () => isClosing
+  }
+}
+
+/** The plugin's own authentication, a parent scope's, or none where the host says so. */
+function authenticationHook (
+  app: FastifyInstance, authentication: SharedOptions['authentication']
+): AuthenticationHook | undefined {
+  if (authentication === false) {
+    app.log.warn('authentication is disabled: anyone who can reach this server can read job states')
+    return undefined
+  }
+  if (authentication !== undefined) return createAuthentication(app, authentication).hook
+  if (!app.hasDecorator('authenticateSubjectAndApp')) {
+    throw refusal('write authentication: { publisherTenantId, audience, clientId }; ' +
+      'or register subjectAndApp in a parent scope; or disable authentication with authentication: false')
+  }
+  if (!isAuthenticationHook(app.authenticateSubjectAndApp)) {
+    throw refusal('app.authenticateSubjectAndApp is not that of subjectAndApp: register subjectAndApp from this package in ' +
+      'a parent scope, and give another name to the decorator of that name')
+  }
+  return app.authenticateSubjectAndApp
+}
+
+/** Where a path parameter is longer, Fastify responds with 414 by itself, in its own form. */
+const LONGEST_PARAM = 256
+
+function warnOfShortParams (app: FastifyInstance): void {
+  const { maxParamLength, routerOptions } = app.initialConfig
+  const limit = routerOptions?.maxParamLength ?? maxParamLength
+  if (limit !== undefined && limit < LONGEST_PARAM) {
+    const write = `Fastify({ routerOptions: { maxParamLength: ${LONGEST_PARAM} } })`
+    app.log.warn(`A job type can be longer than maxParamLength, ${limit}: write ${write}`)
+  }
+}
