@@ -1,7 +1,7 @@
-// Generated from schemas/openapi.json by `npm run generate`.
+// Generated from the OpenAPI documents of this folder by `npm run generate`.
 import { Type, type Static } from '@sinclair/typebox'
 
-import type { NameValuePair } from './NameValuePair.js'
+import { NameValuePair } from './NameValuePair.js'
 
 /** The extended error information. */
 export const ErrorExtendedInformation = Type.Object({
@@ -15,12 +15,12 @@ export const ErrorExtendedInformation = Type.Object({
     readOnly: true
   })),
   /** A list of additional parameters specific to the error. */
-  additionalParameters: Type.Optional(Type.Array(Type.Unsafe<NameValuePair>(Type.Ref('NameValuePair')), {
+  additionalParameters: Type.Optional(Type.Array(NameValuePair, {
     description: 'A list of additional parameters specific to the error.',
     readOnly: true
   }))
 }, {
-  $id: 'ErrorExtendedInformation',
+  title: 'ErrorExtendedInformation',
   description: 'The extended error information.',
   additionalProperties: false
 })

@@ -1,8 +1,8 @@
-// Generated from schemas/openapi.json by `npm run generate`.
+// Generated from the OpenAPI documents of this folder by `npm run generate`.
 import { Type, type Static } from '@sinclair/typebox'
 
-import type { ErrorExtendedInformation } from './ErrorExtendedInformation.js'
-import type { ErrorSource } from './ErrorSource.js'
+import { ErrorExtendedInformation } from './ErrorExtendedInformation.js'
+import { ErrorSource } from './ErrorSource.js'
 
 /** The error response. */
 export const ErrorResponse = Type.Object({
@@ -16,22 +16,19 @@ export const ErrorResponse = Type.Object({
     readOnly: true
   })),
   /** The source of the error. */
-  source: Type.Unsafe<ErrorSource>(Type.Ref('ErrorSource', {
-    description: 'The source of the error.',
-    readOnly: true
-  })),
+  source: { ...ErrorSource, description: 'The source of the error.', readOnly: true },
   /** Indicates whether the error is permanent or the operation can be retried. */
   isPermanent: Type.Optional(Type.Boolean({
     description: 'Indicates whether the error is permanent or the operation can be retried.',
     readOnly: true
   })),
   /** A list of additional error details. */
-  moreDetails: Type.Optional(Type.Array(Type.Unsafe<ErrorExtendedInformation>(Type.Ref('ErrorExtendedInformation')), {
+  moreDetails: Type.Optional(Type.Array(ErrorExtendedInformation, {
     description: 'A list of additional error details.',
     readOnly: true
   }))
 }, {
-  $id: 'ErrorResponse',
+  title: 'ErrorResponse',
   description: 'The error response.',
   additionalProperties: false
 })

@@ -1,11 +1,11 @@
-// Generated from schemas/openapi.json by `npm run generate`.
-import { Type, type Static } from '@sinclair/typebox'
+// Generated from the OpenAPI documents of this folder by `npm run generate`.
+import type { Static } from '@sinclair/typebox'
+
+import { StringEnum } from './string-enum.js'
 
 /** The source of the error. */
-export const ErrorSource = Type.Unsafe<'System' | 'User' | 'External'>({
-  $id: 'ErrorSource',
-  description: 'The source of the error.',
-  type: 'string',
-  enum: ['System', 'User', 'External']
+export const ErrorSource = StringEnum(['System', 'User', 'External'], {
+  title: 'ErrorSource',
+  description: 'The source of the error.'
 })
 export type ErrorSource = Static<typeof ErrorSource>

@@ -1,4 +1,4 @@
-// Generated from schemas/openapi.json by `npm run generate`.
+// Generated from the OpenAPI documents of this folder by `npm run generate`.
 import { Type, type Static } from '@sinclair/typebox'
 
 /** The request headers of Jobs_GetItemJobInstanceState. */
@@ -15,6 +15,7 @@ export const GetItemJobInstanceStateHeaders = Type.Object({
     description: 'This request\'s own id, the one to quote when reporting a problem to Microsoft.'
   }))
 }, {
+  title: 'GetItemJobInstanceStateHeaders',
   description: 'The request headers of Jobs_GetItemJobInstanceState.'
 })
 export type GetItemJobInstanceStateHeaders = Static<typeof GetItemJobInstanceStateHeaders>

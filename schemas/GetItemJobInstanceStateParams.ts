@@ -1,4 +1,4 @@
-// Generated from schemas/openapi.json by `npm run generate`.
+// Generated from the OpenAPI documents of this folder by `npm run generate`.
 import { Type, type Static } from '@sinclair/typebox'
 
 /** The path parameters of Jobs_GetItemJobInstanceState. */
@@ -22,7 +22,7 @@ export const GetItemJobInstanceStateParams = Type.Object({
     examples: ['63f77191-432d-4ee6-9c5f-31a1a6987072']
   })
 }, {
-  description: 'The path parameters of Jobs_GetItemJobInstanceState.',
-  additionalProperties: false
+  title: 'GetItemJobInstanceStateParams',
+  description: 'The path parameters of Jobs_GetItemJobInstanceState.'
 })
 export type GetItemJobInstanceStateParams = Static<typeof GetItemJobInstanceStateParams>

@@ -1,16 +1,13 @@
-// Generated from schemas/openapi.json by `npm run generate`.
+// Generated from the OpenAPI documents of this folder by `npm run generate`.
 import { Type, type Static } from '@sinclair/typebox'
 
-import type { ErrorDetails } from './ErrorDetails.js'
-import type { JobInstanceStatus } from './JobInstanceStatus.js'
+import { ErrorDetails } from './ErrorDetails.js'
+import { JobInstanceStatus } from './JobInstanceStatus.js'
 
 /** The job instance state. */
 export const ItemJobInstanceState = Type.Object({
   /** The status of the job instance. */
-  status: Type.Unsafe<JobInstanceStatus>(Type.Ref('JobInstanceStatus', {
-    description: 'The status of the job instance.',
-    readOnly: true
-  })),
+  status: { ...JobInstanceStatus, description: 'The status of the job instance.', readOnly: true },
   /** The job instance start time. */
   startTimeUtc: Type.Optional(Type.String({
     format: 'date-time',
@@ -24,12 +21,13 @@ export const ItemJobInstanceState = Type.Object({
     readOnly: true
   })),
   /** The error details in case of the job instance failure. */
-  errorDetails: Type.Optional(Type.Unsafe<ErrorDetails>(Type.Ref('ErrorDetails', {
+  errorDetails: Type.Optional({
+    ...ErrorDetails,
     description: 'The error details in case of the job instance failure.',
     readOnly: true
-  })))
+  })
 }, {
-  $id: 'ItemJobInstanceState',
+  title: 'ItemJobInstanceState',
   description: 'The job instance state.',
   additionalProperties: false,
   examples: [{ status: 'InProgress', startTimeUtc: '2023-12-10T14:41:39.412Z' }]

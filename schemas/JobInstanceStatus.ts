@@ -1,11 +1,11 @@
-// Generated from schemas/openapi.json by `npm run generate`.
-import { Type, type Static } from '@sinclair/typebox'
+// Generated from the OpenAPI documents of this folder by `npm run generate`.
+import type { Static } from '@sinclair/typebox'
+
+import { StringEnum } from './string-enum.js'
 
 /** The status of an item job instance. */
-export const JobInstanceStatus = Type.Unsafe<'NotStarted' | 'InProgress' | 'Completed' | 'Failed' | 'Cancelled'>({
-  $id: 'JobInstanceStatus',
-  description: 'The status of an item job instance.',
-  type: 'string',
-  enum: ['NotStarted', 'InProgress', 'Completed', 'Failed', 'Cancelled']
+export const JobInstanceStatus = StringEnum(['NotStarted', 'InProgress', 'Completed', 'Failed', 'Cancelled'], {
+  title: 'JobInstanceStatus',
+  description: 'The status of an item job instance.'
 })
 export type JobInstanceStatus = Static<typeof JobInstanceStatus>

@@ -1,4 +1,4 @@
-// Generated from schemas/openapi.json by `npm run generate`.
+// Generated from the OpenAPI documents of this folder by `npm run generate`.
 import { Type, type Static } from '@sinclair/typebox'
 
 /** A name-value pair. */
@@ -8,7 +8,7 @@ export const NameValuePair = Type.Object({
   /** The value. */
   value: Type.String({ description: 'The value.', readOnly: true })
 }, {
-  $id: 'NameValuePair',
+  title: 'NameValuePair',
   description: 'A name-value pair.',
   additionalProperties: false
 })

@@ -1,25 +1,27 @@
 /**
- * Writes the TypeBox modules of this folder from `openapi.json`, the contract as an OpenAPI 3.1 document.
+ * Writes the TypeBox modules of this folder from its OpenAPI 3.1 documents: `openapi.json` is the contract.
  *
  *     npm run generate              writes the modules
  *     npm run generate -- --check   fails where the folder is not what would be written
  */
 import { existsSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { isDeepStrictEqual, parseArgs } from 'node:util'
 
 /** The part of OpenAPI 3.1 that the generator reads. */
 export interface OpenApiDocument {
   paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, Schema> }
+  components: { parameters?: Record<string, Parameter>, schemas: Record<string, Schema> }
 }
 
 /** One method of a path. */
 export interface Operation {
   operationId: string
+  tags?: string[]
   summary: string
   description: string
-  parameters: Parameter[]
+  parameters: Array<Parameter | { $ref: string }>
+  requestBody?: { description: string, required: boolean, content: Content }
   responses: Record<string, Response>
 }
 
@@ -33,20 +35,26 @@ export interface Parameter {
   example?: unknown
 }
 
-/** What an operation answers with a status, or by default. */
+/** The response for a status, or the default; without `content` it has no body. */
 export interface Response {
   description: string
-  content: { 'application/json': { schema: Schema } }
+  content?: Content
+}
+
+/** A body by its media type. */
+export interface Content {
+  'application/json': { schema: Schema }
 }
 
 /** The part of JSON Schema that the generator knows. */
 export interface Schema {
-  $id?: string
   $ref?: string
+  title?: string
   type?: string
   description?: string
   format?: string
   enum?: string[]
+  anyOf?: Schema[]
   items?: Schema
   properties?: Record<string, Schema>
   required?: string[]
@@ -58,101 +66,142 @@ export interface Schema {
 /** What is read or may be passed over. Anything else would be lost in silence, so it is refused. */
 const known = {
   methods: ['get', 'put', 'post', 'patch', 'delete'],
-  operation: ['operationId', 'tags', 'summary', 'description', 'security', 'parameters', 'responses'],
+  operation: [
+    'operationId', 'tags', 'summary', 'description', 'security', 'parameters', 'requestBody', 'responses'
+  ],
   parameter: ['name', 'in', 'required', 'description', 'schema', 'example'],
+  requestBody: ['description', 'required', 'content'],
   response: ['description', 'content'],
   content: ['application/json'],
   in: ['path', 'header'],
-  annotations: ['$id', 'description', 'readOnly', 'examples']
+  annotations: ['title', 'description', 'readOnly', 'examples']
 }
 
 const keywords = new Map([
   ['$ref', ['$ref']],
+  ['anyOf', ['anyOf']],
   ['object', ['type', 'properties', 'required', 'additionalProperties']],
   ['array', ['type', 'items']],
   ['string', ['type', 'format', 'enum']],
   ['boolean', ['type']]
 ])
 
-const firstLine = '// Generated from schemas/openapi.json by `npm run generate`.\n'
+const firstLine = '// Generated from the OpenAPI documents of this folder by `npm run generate`.\n'
 const definitionPrefix = '#/components/schemas/'
+const parameterPrefix = '#/components/parameters/'
 const lineWidth = 120
 
 /**
- * The modules that follow from a document: one for each definition, three for each operation (its path parameters, its
- * request headers and itself), the index of them all, and all of them once more as plain JSON Schema.
+ * The modules that follow from OpenAPI documents: one for each definition, three for each operation (its path parameters,
+ * its request headers and itself), and the index of them all. A definition may be in several documents, if it is the same.
  *
+ * @param documents by their files' names
  * @returns the text of each module by its file's name
  * @throws {Error} at a construct that it does not know, naming its place in the document
  */
-export function generate ({ paths, components }: OpenApiDocument): Map<string, string> {
-  const definitions = Object.entries(components.schemas).map(([name, schema]): Module =>
-    [name, schemaModule(name, schema, `${definitionPrefix}${name}`, name)])
-
-  const operations = Object.entries(paths).flatMap(([path, methods]) => {
-    refuseUnknown(methods, known.methods, `#/paths/${path}`)
-    return Object.entries(methods).flatMap(([method, operation]) => operationModules(path, method, operation))
-  })
+export function generate (documents: Record<string, OpenApiDocument>): Map<string, string> {
+  const definitions = definitionModules(documents)
+  const operations = Object.entries(documents).flatMap(([file, document]) =>
+    operationsIn(document, file).flatMap(operationModules))
 
   const modules = [...definitions, ...operations]
   const index: Module = ['index', indexModule(namesOf(modules), namesOf(definitions))]
-  const plain: Module = ['plain', plainModule({ paths, components })]
-  return new Map([...modules, index, plain].map(([name, text]) => [`${name}.ts`, text]))
+  return new Map([...modules, index].map(([name, text]) => [`${name}.ts`, text]))
 }
 
 type Module = [name: string, text: string]
 
 const namesOf = (modules: Module[]) => modules.map(([name]) => name)
 
-function schemaModule (name: string, schema: Schema, place: string, $id?: string): string {
+function definitionModules (documents: Record<string, OpenApiDocument>): Module[] {
+  const definitions = new Map<string, Schema>()
+  return Object.entries(documents).flatMap(([file, { components }]) =>
+    Object.entries(components.schemas).flatMap(([name, schema]): Module[] => {
+      const place = `${file}${definitionPrefix}${name}`
+      if (schema.title !== name) throw unknownConstruct(place, `a definition with the title ${schema.title}`)
+
+      const known = definitions.get(name)
+      if (known === undefined) {
+        definitions.set(name, schema)
+        return [[name, schemaModule(name, schema, place)]]
+      }
+      if (!isDeepStrictEqual(known, schema)) throw unknownConstruct(place, 'a second definition of that name')
+      return []
+    }))
+}
+
+function schemaModule (name: string, schema: Schema, place: string): string {
   return moduleText([
-    ["import { Type, type Static } from '@sinclair/typebox'"],
-    typeImports([schema]),
+    typeboxImports([schema]),
+    moduleImports([schema]),
     [
       ...docComment(schema.description),
-      `export const ${name} = ${schemaCode($id === undefined ? schema : { $id, ...schema }, place)}`,
+      `export const ${name} = ${schemaCode(schema, place)}`,
       `export type ${name} = Static<typeof ${name}>`
     ]
   ])
 }
 
-function operationModules (path: string, method: string, operation: Operation): Module[] {
-  const place = `#/paths/${path}/${method}`
-  refuseUnknown(operation, known.operation, place)
-  for (const parameter of operation.parameters) {
-    const parameterPlace = `${place}/parameters/${parameter.name}`
-    refuseUnknown(parameter, known.parameter, parameterPlace)
-    if (!known.in.includes(parameter.in)) throw unknownConstruct(parameterPlace, `in: "${parameter.in}"`)
-  }
+/** An operation with its place in a document, and its parameters without references. */
+interface PlacedOperation {
+  place: string
+  path: string
+  method: string
+  operation: Operation
+  parameters: Parameter[]
+}
 
-  const name = operationName(operation)
+function operationsIn ({ paths, components }: OpenApiDocument, file: string): PlacedOperation[] {
+  return Object.entries(paths).flatMap(([path, methods]) => {
+    refuseUnknown(methods, known.methods, `${file}#/paths/${path}`)
+    return Object.entries(methods).map(([method, operation]) => {
+      const place = `${file}#/paths/${path}/${method}`
+      refuseUnknown(operation, known.operation, place)
+      const parameters = operation.parameters.map((parameter) =>
+        checkedParameter('$ref' in parameter ? referredParameter(parameter, components, place) : parameter, place))
+      return { place, path, method, operation, parameters }
+    })
+  })
+}
+
+function referredParameter ({ $ref }: { $ref: string }, { parameters = {} }: OpenApiDocument['components'], place: string) {
+  const parameter = $ref.startsWith(parameterPrefix) ? parameters[$ref.slice(parameterPrefix.length)] : undefined
+  if (parameter === undefined) throw unknownConstruct(`${place}/parameters`, `$ref ${$ref}`)
+  return parameter
+}
+
+function checkedParameter (parameter: Parameter, place: string): Parameter {
+  const parameterPlace = `${place}/parameters/${parameter.name}`
+  refuseUnknown(parameter, known.parameter, parameterPlace)
+  if (!known.in.includes(parameter.in)) throw unknownConstruct(parameterPlace, `in: "${parameter.in}"`)
+  return parameter
+}
+
+function operationModules (placed: PlacedOperation): Module[] {
+  const { place, operation: { operationId }, parameters } = placed
+  const name = operationName(placed)
+  const part = (suffix: string, what: string, where: string): Module => {
+    const schema = asObject(`${name}${suffix}`, `The ${what} of ${operationId}.`, parametersIn(where, parameters))
+    return [`${name}${suffix}`, schemaModule(`${name}${suffix}`, schema, `${place}/parameters`)]
+  }
   return [
-    [`${name}Params`, schemaModule(`${name}Params`, paramsSchema(operation), `${place}/parameters`)],
-    [`${name}Headers`, schemaModule(`${name}Headers`, headersSchema(operation), `${place}/parameters`)],
-    [name, operationModule(name, path, method, operation)]
+    part('Params', 'path parameters', 'path'),
+    part('Headers', 'request headers', 'header'),
+    [name, operationModule(name, placed)]
   ]
 }
 
 /** An operation is named `{Group}_{Name}`. */
-const operationName = ({ operationId }: Operation) => operationId.replace(/^.*_/, '')
+const operationName = ({ operation }: PlacedOperation) => operation.operationId.replace(/^.*_/, '')
 
 const fastifyUrl = (path: string) => path.replace(/\{(\w+)\}/g, ':$1')
 
-function paramsSchema (operation: Operation): Schema {
-  const description = `The path parameters of ${operation.operationId}.`
-  return { ...asObject(description, parametersIn('path', operation)), additionalProperties: false }
-}
+const parametersIn = (where: string, parameters: Parameter[]) => parameters.filter((parameter) => parameter.in === where)
 
-/** Not closed: clients and proxies add headers of their own. */
-function headersSchema (operation: Operation): Schema {
-  return asObject(`The request headers of ${operation.operationId}.`, parametersIn('header', operation))
-}
-
-const parametersIn = (where: string, { parameters }: Operation) =>
-  parameters.filter((parameter) => parameter.in === where)
-
-function asObject (description: string, parameters: Parameter[]): Schema {
+/** Not closed: a host's prefix has parameters of its own, clients and proxies add headers. */
+function asObject (title: string, description: string, parameters: Parameter[]): Schema {
   return {
+    title,
     description,
     type: 'object',
     properties: Object.fromEntries(parameters.map(({ name, description, schema, example }) =>
@@ -161,31 +210,34 @@ function asObject (description: string, parameters: Parameter[]): Schema {
   }
 }
 
-function operationModule (name: string, path: string, method: string, operation: Operation): string {
-  const { operationId, summary, description } = operation
-  const place = `#/paths/${path}/${method}/responses`
-  const responses = Object.entries(operation.responses).map(([status, response]) =>
-    ({ status, schema: responseSchema(response, `${place}/${status}`) }))
-  const headerNames = parametersIn('header', operation).map(({ name }) => [name, name.toLowerCase()])
+function operationModule (name: string, { place, path, method, operation, parameters }: PlacedOperation): string {
+  const { operationId, tags, summary, description, requestBody, responses } = operation
+  const texts = { operationId, ...(tags && { tags }), summary, description }
+  const body = requestBody && bodySchema(requestBody, `${place}/requestBody`)
+  const contents = Object.values(responses).flatMap(({ content }) => content?.['application/json'].schema ?? [])
+  const hasNull = Object.values(responses).some(({ content }) => content === undefined)
+  const headerNames = parametersIn('header', parameters).map(({ name }) => [name, name.toLowerCase()])
 
   return moduleText([
-    ["import { Type } from '@sinclair/typebox'"],
-    [...typeImports(responses.map(({ schema }) => schema)), `import { ${name}Params } from './${name}Params.js'`],
+    hasNull ? ["import { Type } from '@sinclair/typebox'"] : [],
+    moduleImports([...(body ? [body] : []), ...contents], [`${name}Params`, `${name}Headers`]),
     [
       '/**',
       ` * ${inComment(description)}`,
       ' *',
-      ' * `method`, `url` and `schema` are Fastify\'s route options; `schema` refers to the `definitions`.',
+      ' * `method`, `url` and `schema` are Fastify\'s route options.',
       ' */',
       `export const ${name} = {`,
       `  method: ${literal(method.toUpperCase())},`,
       `  url: ${literal(fastifyUrl(path))},`,
       '  schema: {',
-      ...Object.entries({ operationId, summary, description }).map(([key, text]) => `    ${key}: ${literal(text)},`),
+      ...Object.entries(texts).map(([key, value]) => `    ${key}: ${literal(value)},`),
       `    params: ${name}Params,`,
+      `    headers: ${name}Headers,`,
+      ...(body ? [`    body: ${schemaCode(body, `${place}/requestBody`)},`] : []),
       '    response: {',
-      responses.map(({ status, schema }) =>
-        propertyCode(status, (layout) => schemaCode(schema, `${place}/${status}`, layout), 6)).join(',\n'),
+      Object.entries(responses).map(([status, response]) =>
+        `      ${propertyName(status)}: ${responseCode(response, `${place}/responses/${status}`)}`).join(',\n'),
       '    }',
       '  },',
       '  /** The request headers, from the contract\'s spelling to that of `request.headers`. */',
@@ -195,10 +247,27 @@ function operationModule (name: string, path: string, method: string, operation:
   ])
 }
 
-function responseSchema (response: Response, place: string): Schema {
+/** Not by media type: Fastify passes a body of any other media type unchecked then. And it always requires a body. */
+function bodySchema (requestBody: NonNullable<Operation['requestBody']>, place: string): Schema {
+  refuseUnknown(requestBody, known.requestBody, place)
+  refuseUnknown(requestBody.content, known.content, `${place}/content`)
+  if (!requestBody.required) throw unknownConstruct(place, 'a body that is not required')
+  return requestBody.content['application/json'].schema
+}
+
+/** By media type: the response and its body have a description each, and @fastify/swagger leaves the body as it is. */
+function responseCode (response: Response, place: string): string {
   refuseUnknown(response, known.response, place)
-  refuseUnknown(response.content, known.content, `${place}/content`)
-  return { ...response.content['application/json'].schema, description: response.description }
+  const { description, content } = response
+  // What @fastify/swagger takes for a response without a body; `undefined` is what a handler sends then.
+  if (content === undefined) return `Type.Unsafe<undefined>(Type.Null(${literal({ description })}))`
+
+  refuseUnknown(content, known.content, `${place}/content`)
+  const schema = schemaCode(content['application/json'].schema, `${place}/content`, 'inline')
+  return objectCode([
+    `description: ${literal(description)}`,
+    `content: { 'application/json': { schema: ${schema} } }`
+  ], 6)
 }
 
 function indexModule (names: string[], definitions: string[]): string {
@@ -206,7 +275,7 @@ function indexModule (names: string[], definitions: string[]): string {
     definitions.toSorted().map((name) => `import { ${name} } from './${name}.js'`),
     names.toSorted().map((name) => `export * from './${name}.js'`),
     [
-      ...docComment('The contract\'s definitions; the `$id` of each is its name.'),
+      ...docComment('The contract\'s definitions; the `title` of each is its name.'),
       'export const definitions = [',
       definitions.map((name) => `  ${name}`).join(',\n'),
       '] as const'
@@ -214,53 +283,26 @@ function indexModule (names: string[], definitions: string[]): string {
   ])
 }
 
-/** What the modules above make with TypeBox, as the JSON that it is. */
-function plainModule ({ paths, components }: OpenApiDocument): string {
-  const definitions = Object.entries(components.schemas).map(([name, schema]) => [name, { $id: name, ...schema }] as const)
-  const operations = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).flatMap(([method, operation]) => plainOperation(path, method, operation)))
-
-  return moduleText([
-    [
-      '// The same schemas as in the modules beside this one, as plain JSON Schema: what the plugin itself runs on, because',
-      '// loading TypeBox takes longer than loading all the rest of the plugin.'
-    ],
-    ...[...definitions, ...operations].map(([name, value]) => [
-      `export const ${name} = ${deepLiteral(withBareNames(value))} as const`,
-      // An operation has no type of its own.
-      ...('url' in value ? [] : [`export type ${name} = import('./${name}.js').${name}`])
-    ]),
-    [
-      'export const definitions = [',
-      definitions.map(([name]) => `  ${name}`).join(',\n'),
-      '] as const'
-    ]
-  ])
+/** A schema and all schemas in it. */
+function schemasIn (schema: Schema): Schema[] {
+  const { anyOf = [], items, properties = {} } = schema
+  return [schema, ...[...anyOf, ...(items ? [items] : []), ...Object.values(properties)].flatMap(schemasIn)]
 }
 
-function plainOperation (path: string, method: string, operation: Operation): Array<readonly [string, object]> {
-  const { operationId, summary, description } = operation
-  const [params, headers] = [paramsSchema(operation), headersSchema(operation)]
-  const response = Object.fromEntries(Object.entries(operation.responses).map(([status, { content, description }]) =>
-    [status, { ...content['application/json'].schema, description }]))
-  const schema = { operationId, summary, description, params, headers, response }
-  const name = operationName(operation)
-  return [[`${name}Params`, params], [name, { method: method.toUpperCase(), url: fastifyUrl(path), schema }]]
+/** An enum or a definition is all that a module can do with without `Type`. */
+function typeboxImports (schemas: Schema[]): string[] {
+  const needsType = schemas.flatMap(schemasIn).some((schema) => schema.$ref === undefined && schema.enum === undefined)
+  return [needsType
+    ? "import { Type, type Static } from '@sinclair/typebox'"
+    : "import type { Static } from '@sinclair/typebox'"]
 }
 
-/** A copy that refers to the definitions by their `$id`. */
-function withBareNames (value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value), (key, value) => key === '$ref' ? definitionName(value) : value)
-}
-
-function typeImports (schemas: Schema[]): string[] {
-  const names = new Set(schemas.flatMap(referencesIn))
-  return [...names].toSorted().map((name) => `import type { ${name} } from './${name}.js'`)
-}
-
-function referencesIn ({ $ref, items, properties = {} }: Schema): string[] {
-  if ($ref !== undefined) return [definitionName($ref)]
-  return items === undefined ? Object.values(properties).flatMap(referencesIn) : referencesIn(items)
+function moduleImports (schemas: Schema[], others: string[] = []): string[] {
+  const parts = schemas.flatMap(schemasIn)
+  const names = new Set([...parts.flatMap(({ $ref }) => $ref === undefined ? [] : definitionName($ref)), ...others])
+  const imports = [...names].toSorted().map((name) => `import { ${name} } from './${name}.js'`)
+  const hasEnum = parts.some((schema) => schema.enum !== undefined)
+  return hasEnum ? [...imports, "import { StringEnum } from './string-enum.js'"] : imports
 }
 
 const definitionName = ($ref: string) => $ref.slice(definitionPrefix.length)
@@ -272,24 +314,45 @@ const moduleText = (blocks: string[][]) =>
 type Layout = 'inline' | number
 
 function schemaCode (schema: Schema, place: string, layout: Layout = 0): string {
-  const { $ref, type, properties = {}, required = [], items = {}, ...options } = schema
-  const kind = $ref === undefined ? String(type) : '$ref'
+  const { $ref, anyOf = [], type, properties = {}, required = [], items = {}, ...options } = schema
+  const kind = ['$ref', 'anyOf'].find((keyword) => keyword in schema) ?? String(type)
   refuseUnknown(schema, [...keywords.get(kind) ?? [], ...known.annotations], place)
 
   if ($ref !== undefined) return referenceCode($ref, options, place, layout)
-  if (type === 'object') return call('Type.Object', layout, options, propertiesCode(properties, required, place))
+  if (kind === 'anyOf') return call('Type.Union', layout, options, unionCode(anyOf, `${place}/anyOf`, layout))
+  if (type === 'object') return objectSchemaCode(schema, options, propertiesCode(properties, required, place), layout)
   if (type === 'array') return call('Type.Array', layout, options, schemaCode(items, `${place}/items`, 'inline'))
   if (type === 'boolean') return call('Type.Boolean', layout, options)
   if (type !== 'string') throw unknownConstruct(place, 'a schema without a type')
-  if (schema.enum === undefined) return call('Type.String', layout, options)
-  // A plain `enum`, as the document has it; TypeBox's own unions of literals are `anyOf`.
-  return call(`Type.Unsafe<${schema.enum.map((value) => literal(value)).join(' | ')}>`, layout, schema)
+  const { enum: values, ...others } = options
+  return values === undefined
+    ? call('Type.String', layout, options)
+    : call('StringEnum', layout, others, literal(values))
 }
 
+/** The definition itself, so that it stands alone; what stands beside the reference goes over it. */
 function referenceCode ($ref: string, options: Schema, place: string, layout: Layout): string {
   if (!$ref.startsWith(definitionPrefix)) throw unknownConstruct(place, `$ref ${$ref}`)
   const name = definitionName($ref)
-  return `Type.Unsafe<${name}>(${call('Type.Ref', layout, options, literal(name))})`
+  const entries = entriesCode(options)
+  return entries.length === 0 ? name : objectCode([`...${name}`, ...entries], layout)
+}
+
+/** A string beside an enum is an enum that may grow: `string & {}` keeps its known values in the static type. */
+function unionCode (schemas: Schema[], place: string, layout: Layout): string {
+  const isOpenEnum = schemas.some((schema) => schema.enum !== undefined)
+  const codes = schemas.map((schema, index) => {
+    const code = schemaCode(schema, `${place}/${index}`, 'inline')
+    return isOpenEnum && schema.type === 'string' && schema.enum === undefined ? `Type.Unsafe<string & {}>(${code})` : code
+  })
+  if (layout === 'inline') return `[${codes.join(', ')}]`
+  const indent = ' '.repeat(layout)
+  return `[\n${codes.map((code) => `${indent}  ${code}`).join(',\n')}\n${indent}]`
+}
+
+function objectSchemaCode ({ additionalProperties }: Schema, options: Schema, properties: string, layout: Layout): string {
+  const code = call('Type.Object', layout, options, properties)
+  return additionalProperties === true ? `Type.Unsafe<Record<string, unknown>>(${code})` : code
 }
 
 function propertiesCode (properties: Record<string, Schema>, required: string[], place: string): string {
@@ -301,7 +364,7 @@ function propertiesCode (properties: Record<string, Schema>, required: string[],
     const value = required.includes(name) ? code : (layout: Layout) => `Type.Optional(${code(layout)})`
     return [...docComment(schema.description, '  '), propertyCode(name, value, 2)].join('\n')
   })
-  return `{\n${lines.join(',\n')}\n}`
+  return lines.length === 0 ? '{}' : `{\n${lines.join(',\n')}\n}`
 }
 
 /** On one line where that fits, with room for a comma. */
@@ -312,7 +375,8 @@ function propertyCode (name: string, value: (layout: Layout) => string, indent: 
 }
 
 function call (name: string, layout: Layout, options: Schema, ...args: string[]): string {
-  const given = Object.keys(options).length > 0 ? [...args, literal(options, layout)] : args
+  const entries = entriesCode(options)
+  const given = entries.length > 0 ? [...args, objectCode(entries, layout)] : args
   return `${name}(${given.join(', ')})`
 }
 
@@ -321,22 +385,15 @@ function literal (value: unknown, layout: Layout = 'inline'): string {
   if (typeof value === 'string') return quoted(value)
   if (Array.isArray(value)) return `[${value.map((item) => literal(item)).join(', ')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  return objectCode(entriesCode(value), layout)
+}
 
-  const entries = Object.entries(value).map(([name, item]) => `${propertyName(name)}: ${literal(item)}`)
+const entriesCode = (value: object) => Object.entries(value).map(([name, item]) => `${propertyName(name)}: ${literal(item)}`)
+
+function objectCode (entries: string[], layout: Layout): string {
   if (layout === 'inline') return `{ ${entries.join(', ')} }`
   const indent = ' '.repeat(layout)
   return `{\n${entries.map((entry) => `${indent}  ${entry}`).join(',\n')}\n${indent}}`
-}
-
-/** A JSON value as code, on as many lines as it takes. */
-function deepLiteral (value: unknown, indent = ''): string {
-  const inline = literal(value)
-  if (typeof value !== 'object' || value === null || `${indent}${inline}`.length < lineWidth / 2) return inline
-  const inner = `${indent}  `
-  return Array.isArray(value)
-    ? `[\n${value.map((item) => `${inner}${deepLiteral(item, inner)}`).join(',\n')}\n${indent}]`
-    : `{\n${Object.entries(value).map(([name, item]) =>
-      `${inner}${propertyName(name)}: ${deepLiteral(item, inner)}`).join(',\n')}\n${indent}}`
 }
 
 const propertyName = (name: string) => /^([A-Za-z_$][\w$]*|\d+)$/.test(name) ? name : quoted(name)
@@ -354,16 +411,17 @@ function refuseUnknown (part: object, names: string[], place: string): void {
 }
 
 const unknownConstruct = (place: string, construct: string) => new Error(
-  `openapi.json, ${place}: the generator does not know ${construct}. Write it otherwise, or teach schemas/generate.ts.`)
+  `${place}: the generator does not know ${construct}. Write it otherwise, or teach schemas/generate.ts.`)
 
 /** A file that is not what the document says; `text` is what it should hold, `undefined` where it should not be. */
 type Difference = { file: string, text: string | undefined, what: 'differs' | 'is missing' | 'is left over' }
 
 function differences (folder: string): Difference[] {
-  const modules = generate(JSON.parse(readFileSync(join(folder, 'openapi.json'), 'utf8')))
-  const found = new Map(readdirSync(folder)
-    .filter((file) => file.endsWith('.ts'))
-    .map((file) => [file, readFileSync(join(folder, file), 'utf8')]))
+  const textsOf = (extension: string) => readdirSync(folder)
+    .filter((file) => file.endsWith(extension))
+    .map((file) => [file, readFileSync(join(folder, file), 'utf8')] as const)
+  const modules = generate(Object.fromEntries(textsOf('.json').map(([file, text]) => [file, JSON.parse(text)])))
+  const found = new Map(textsOf('.ts'))
 
   const wrong = [...modules]
     .filter(([file, text]) => found.get(file) !== text)
@@ -393,7 +451,7 @@ export function main (args: string[], { log, error }: Pick<Console, 'log' | 'err
 
   if (values.check) {
     for (const { file, what } of found) error(`schemas/${file} ${what}: npm run generate`)
-    if (found.length === 0) log('schemas: as openapi.json says')
+    if (found.length === 0) log('schemas: as the OpenAPI documents say')
     return found.length === 0 ? 0 : 1
   }
 

@@ -1,4 +1,3 @@
-// Generated from schemas/openapi.json by `npm run generate`.
 // The same schemas as in the modules beside this one, as plain JSON Schema: what the plugin itself runs on, because
 // loading TypeBox takes longer than loading all the rest of the plugin.
 
