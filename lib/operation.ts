@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-import { KindGuard, type TSchema } from '@sinclair/typebox'
+import { KindGuard } from '@sinclair/typebox'
 import { Ajv } from 'ajv'
 import fastJson from 'fast-json-stringify'
 import type {
-  FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaCompiler, FastifySerializerCompiler, RawServerDefault,
+  FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, FastifySchemaCompiler, FastifySerializerCompiler, RawServerDefault,
   RouteOptions
 } from 'fastify'
 
@@ -105,13 +105,13 @@ export function serveOperation (
 const JSON_TYPE = 'application/json'
 
 /** The request headers are in the schema for the document: authentication judges them, and the ids may be absent. */
-const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
+const validatorCompiler: FastifySchemaCompiler<FastifySchema> = ({ schema, httpPart }) => {
   if (httpPart !== 'params' && httpPart !== 'body') return () => true
   return new Ajv({ allErrors: true, formats }).compile(httpPart === 'params' ? withoutEmptyStrings(schema) : schema)
 }
 
 /** The router has an empty string for a parameter that the path lacks (`//`); the contract requires them all. */
-function withoutEmptyStrings (params: TSchema): TSchema {
+function withoutEmptyStrings (params: object): object {
   if (!KindGuard.IsObject(params)) return params
   const properties = Object.entries(params.properties).map(([name, schema]) => [name, { ...schema, minLength: 1 }])
   return { ...params, properties: Object.fromEntries(properties) }
