@@ -1,17 +1,132 @@
-import type { Processor, Queue } from 'bullmq'
+import type { JobsOptions, Queue } from 'bullmq'
 
-import type { ErrorDetails } from '../../schemas/index.js'
-import type { JobInstance, JobState, JobStateResolver } from '../job-state-resolver.js'
-import { WorkloadError } from '../workload-error.js'
-import { askEngine, type EngineOptions } from './ask-engine.js'
-import { errorDetailsAsText, toErrorDetails, WORKER_LOST } from './error-details.js'
-import { bearsStamp, stampOf, type JobStamp } from './job-stamp.js'
+import type { JobInstance, JobStateResolver } from '../job-state-resolver.js'
+import { isUuid } from '../subject-and-app/uuid.js'
+import type { EngineOptions } from './ask-engine.js'
+import {
+  cancelStoredJob, isStoredJobOwnedBy, readStoredJob, storedJobState, type OwnedJobOptions
+} from './bullmq-stored-job.js'
+import { stampOf } from './job-stamp.js'
+import { jobNotAccepted, servedJobTypes, unknownJobType, type CancelJobInstance, type CreateItemJobInstanceRequest, type CreateJobInstance } from './bullmq-provisional.js'
+import { askRedis, queueFinder, type BullmqReader, type RedisClient } from './bullmq-queue.js'
 
 export type { EngineOptions } from './ask-engine.js'
+export { fabricProcessor, type FabricJobContext, type FabricJobHandler } from './bullmq-processor.js'
+export type { BullmqReader } from './bullmq-queue.js'
 export { stampJob, type JobStamp, type Stamped } from './job-stamp.js'
 
-/** What {@link bullmqJobState} takes. */
+/** Options of {@link bullmqJobState}. */
 export interface BullmqJobStateOptions extends EngineOptions {}
+
+/** The methods of a `Queue` that {@link bullmqJobs} needs. */
+export type BullmqQueue = BullmqReader & Pick<Queue, 'add' | 'defaultJobOptions'>
+
+/** Options of {@link bullmqJobs}. */
+export interface BullmqJobsOptions extends EngineOptions {
+  /** The job types that are served; a create of any other is 400 `UnknownJobType`. */
+  jobTypes: readonly string[]
+  /**
+   * Makes the data that the worker gets. What it throws is answered as what a callback of `fabricJobs` throws.
+   * @default the request's `creationPayload`, or `{}`
+   */
+  data?: (job: JobInstance, request: CreateItemJobInstanceRequest) => unknown
+  /**
+   * Makes BullMQ's options of the job, such as `attempts`, `priority` and `deduplication`; `jobId` is always the job
+   * instance's id. Let `removeOnComplete` and `removeOnFail` keep jobs for an hour or more: Fabric asks once a minute, and
+   * a create that is repeated after the job has been removed is a new job.
+   * @default none
+   */
+  options?: (job: JobInstance, request: CreateItemJobInstanceRequest) => JobsOptions
+}
+
+/**
+ * The three callbacks of `fabricJobs` over [BullMQ](https://docs.bullmq.io), which keeps jobs in Redis.
+ *
+ * **Create** adds a job whose id is the job instance's and whose name is the job type. The owner (tenant, workspace, item
+ * type, item, job type) is stored in the job's options, in the same command as the job: no job is without an owner, and
+ * `job.updateData` does not touch it. The same create again, or several at once, is one job and 202 each time. 409
+ * `JobNotAccepted` if BullMQ ignored the job because of `deduplication`, or if a job of that id has another owner.
+ *
+ * **State** is {@link bullmqJobState}.
+ *
+ * **Cancel** marks the job as cancelled if it has this owner and has not ended, in one script, and returns the state after
+ * that. BullMQ cannot cancel a job that another process runs: a worker that is made with {@link fabricProcessor} does not
+ * run a cancelled job, and aborts the `signal` of one that runs.
+ *
+ * Redis away is 503 `EngineUnavailable` at once where that is known, else after `timeout`.
+ *
+ * @param queue the queue, or what finds it for a job; `undefined` means that there is none
+ * @throws {TypeError} if an option is invalid, or the queue is not one of BullMQ 6 on Redis.
+ *
+ * @example
+ * const queue = new Queue('forecasts', { connection })
+ * await app.register(fabricJobs, { authentication, ...bullmqJobs(queue, { jobTypes: ['calculateForecast'] }) })
+ */
+export function bullmqJobs (
+  queue: BullmqQueue | ((job: JobInstance) => BullmqQueue | undefined), options: BullmqJobsOptions
+): { createJobInstance: CreateJobInstance, resolveJobState: JobStateResolver, cancelJobInstance: CancelJobInstance } {
+  const queueOf = queueFinder(queue)
+  const { jobTypes, data = creationPayload, options: jobOptions } = options
+  const served = servedJobTypes(jobTypes)
+  const ask = askRedis(options)
+
+  return {
+    createJobInstance: async (job, request, { caller, activityId, log }) => {
+      const queue = queueOf(job)
+      if (!served.has(job.jobType) || queue === undefined) throw unknownJobType(job)
+      const payload = data(job, request)
+      const stored: OwnedJobOptions = {
+        ...jobOptions?.(job, request),
+        jobId: toJobId(job),
+        fabricJob: stampOf(job, caller),
+        fabricActivityId: activityId
+      }
+      checkDeduplication(stored.deduplication ?? queue.defaultJobOptions.deduplication)
+      const isAccepted = await ask(queue, (client) => addJob(client, queue, job.jobType, payload, stored), log)
+      if (!isAccepted) throw jobNotAccepted()
+    },
+    resolveJobState: bullmqJobState(queueOf, options),
+    cancelJobInstance: async (job, { caller, log }) => {
+      const queue = queueOf(job)
+      if (queue === undefined || !isUuid(job.jobInstanceId)) return null
+      const key = queue.toKey(job.jobInstanceId.toLowerCase())
+      const found = await ask(queue, (client) => cancelStoredJob(client, key, stampOf(job, caller)), log)
+      return found === undefined ? null : storedJobState(found)
+    }
+  }
+}
+
+function creationPayload (_job: JobInstance, request: CreateItemJobInstanceRequest): unknown {
+  return request.creationPayload ?? {}
+}
+
+/** Any other id could be the name of one of BullMQ's own keys. */
+function toJobId ({ jobInstanceId }: JobInstance): string {
+  if (!isUuid(jobInstanceId)) throw new TypeError('fastify-fabric-job-state: jobInstanceId must be a UUID.')
+  return jobInstanceId.toLowerCase()
+}
+
+/** BullMQ would keep the refused job and run it later, or replace it by another one: neither is a 202 nor a 409. */
+function checkDeduplication (deduplication: JobsOptions['deduplication']): void {
+  if (deduplication?.keepLastIfActive === true) {
+    throw new TypeError('fastify-fabric-job-state: bullmqJobs does not support deduplication.keepLastIfActive.')
+  }
+}
+
+/**
+ * Adds the job unless it is there. BullMQ returns the id of the job that is there, be it another's, or the id of the job
+ * because of which it ignores this one.
+ *
+ * @returns true if the job is there for this owner, or was and has been removed since
+ */
+async function addJob (
+  client: RedisClient, queue: BullmqQueue, name: string, data: unknown, options: OwnedJobOptions
+): Promise<boolean> {
+  const { id } = await queue.add(name, data, options)
+  if (id !== options.jobId) return false
+  const stored = await readStoredJob(client, queue.toKey(id))
+  return stored === undefined || isStoredJobOwnedBy(stored, options.fabricJob)
+}
 
 /**
  * A resolver over [BullMQ](https://docs.bullmq.io), jobs in Redis. The job's id is Fabric's `jobInstanceId` and its data
@@ -51,120 +166,14 @@ export interface BullmqJobStateOptions extends EngineOptions {}
 export function bullmqJobState (
   queue: BullmqReader | ((job: JobInstance) => BullmqReader | undefined), options: BullmqJobStateOptions = {}
 ): JobStateResolver {
-  const queueOf = typeof queue === 'function' ? queue : () => queue
-  const ask = askEngine(options)
+  const queueOf = queueFinder(queue)
+  const ask = askRedis(options)
 
   return async (job, { caller, log }) => {
     const queue = queueOf(job)
-    if (queue === undefined) return null
-    const found = await ask(() => findJob(queue, job.jobInstanceId, stampOf(job, caller)), log)
-    return found === undefined ? null : toJobState(found)
+    if (queue === undefined || !isUuid(job.jobInstanceId)) return null
+    const key = queue.toKey(job.jobInstanceId.toLowerCase())
+    const found = await ask(queue, (client) => readStoredJob(client, key), log)
+    return found !== undefined && isStoredJobOwnedBy(found, stampOf(job, caller)) ? storedJobState(found) : null
   }
-}
-
-/** The part of a `Queue` that polls need. */
-export type BullmqReader = Pick<Queue, 'getBackend' | 'toKey'>
-
-/** Of the hash that BullMQ keeps a job in; `cancelledOn` is the one field that {@link cancelJob} adds. */
-interface StoredJob {
-  processedOn: string | null
-  finishedOn: string | null
-  returnvalue: string | null
-  failedReason: string | null
-  cancelledOn: string | null
-}
-
-const CANCELLED_ON = 'fabricCancelledOn'
-
-async function findJob (queue: BullmqReader, id: string, stamp: JobStamp): Promise<StoredJob | undefined> {
-  const client = await connected(queue)
-  const [data, processedOn = null, finishedOn = null, returnvalue = null, failedReason = null, cancelledOn = null] =
-    await client.hmget(
-      queue.toKey(id), 'data', 'processedOn', 'finishedOn', 'returnvalue', 'failedReason', CANCELLED_ON)
-  return data && bearsStamp(JSON.parse(data), stamp)
-    ? { processedOn, finishedOn, returnvalue, failedReason, cancelledOn }
-    : undefined
-}
-
-/** Without a connection ioredis would keep the command until there is one, minutes later perhaps. */
-async function connected (queue: BullmqReader) {
-  const client = await queue.getBackend().client
-  if (LOST.has(client.status)) throw new Error(`The connection to Redis is lost (${client.status}).`)
-  return client
-}
-
-const LOST = new Set(['close', 'reconnecting', 'end'])
-
-function toJobState ({ processedOn, finishedOn, returnvalue, failedReason, cancelledOn }: StoredJob): JobState {
-  const startTimeUtc = time(processedOn)
-  if (cancelledOn !== null) return { status: 'Cancelled', startTimeUtc, endTimeUtc: time(cancelledOn) }
-  if (finishedOn === null) {
-    return startTimeUtc === null ? { status: 'NotStarted' } : { status: 'InProgress', startTimeUtc }
-  }
-  const endTimeUtc = time(finishedOn)
-  // A completed job keeps the reason of its last failed attempt, but only a completed one has a return value, if null.
-  if (returnvalue !== null) return { status: 'Completed', startTimeUtc, endTimeUtc }
-  return { status: 'Failed', startTimeUtc, endTimeUtc, errorDetails: failureOf(failedReason) }
-}
-
-function time (milliseconds: string | null): Date | null {
-  return milliseconds === null ? null : new Date(Number(milliseconds))
-}
-
-/** BullMQ keeps the message of an error; {@link fabricProcessor} makes the message of a `WorkloadError` its JSON. */
-function failureOf (failedReason: string | null): ErrorDetails {
-  return failedReason === 'job stalled more than allowable limit' ? WORKER_LOST : toErrorDetails(failedReason)
-}
-
-/**
- * Wraps the function of a worker, so that people see what its `WorkloadError`s say, and no cancelled job is run.
- *
- * In BullMQ such a job's `failedReason` is the JSON of its `ErrorDetails`; other errors pass unchanged.
- *
- * @example
- * new Worker(queue.name, fabricProcessor(queue, async (job) => forecast(job.data)), { connection })
- */
-export function fabricProcessor<Data, Result> (
-  queue: BullmqReader, processor: Processor<Data, Result>
-): Processor<Data, Result> {
-  return async (job, token, signal) => {
-    if (job.id !== undefined && await isCancelled(queue, job.id)) throw unrecoverable('The job was cancelled.')
-    try {
-      return await processor(job, token, signal)
-    } catch (error) {
-      throw error instanceof WorkloadError ? storable(error) : error
-    }
-  }
-}
-
-function storable (error: WorkloadError): Error {
-  return Object.assign(new Error(errorDetailsAsText(error), { cause: error }), { stack: error.stack })
-}
-
-/** BullMQ tries no further an error of this name: the class itself would have to be loaded from there. */
-function unrecoverable (message: string): Error {
-  return Object.assign(new Error(message), { name: 'UnrecoverableError' })
-}
-
-/**
- * Cancels a job, which BullMQ has no word for: from now on its state is Cancelled. A job that no worker has yet is not
- * run ({@link fabricProcessor}); to one that runs, say so with `worker.cancelJob(id)` on the machine that has it, or let
- * it ask {@link isCancelled}.
- *
- * @returns false for a job that is finished, cancelled already, or not there
- */
-export async function cancelJob (queue: BullmqReader, jobInstanceId: string): Promise<boolean> {
-  const client = await connected(queue)
-  client.defineCommand('fabricCancelJob', { numberOfKeys: 1, lua: CANCEL })
-  return await client.runCommand('fabricCancelJob', [queue.toKey(jobInstanceId), Date.now()]) === 1
-}
-
-const CANCEL = `
-if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HEXISTS', KEYS[1], 'finishedOn') == 1 then return 0 end
-return redis.call('HSETNX', KEYS[1], '${CANCELLED_ON}', ARGV[1])`
-
-/** True for a job that {@link cancelJob} has cancelled. */
-export async function isCancelled (queue: BullmqReader, jobInstanceId: string): Promise<boolean> {
-  const client = await connected(queue)
-  return await client.hexists(queue.toKey(jobInstanceId), CANCELLED_ON) === 1
 }
