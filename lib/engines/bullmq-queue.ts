@@ -32,7 +32,7 @@ export function queueFinder<Q extends BullmqReader> (queue: Q | QueueFinder<Q>):
 
 /** @throws {TypeError} if it is not a queue of BullMQ 6 on Redis. */
 export function checkQueue (queue: unknown): void {
-  if (!hasMethod(queue, 'toKey')) {
+  if (!hasMethod(queue, 'add')) {
     throw new TypeError(`${PREFIX} queue must be a Queue of BullMQ 6 or a function that returns one, not ${kindOf(queue)}.`)
   }
   if (!hasMethod(queue, 'getBackend')) {

@@ -117,7 +117,7 @@ const ABANDONED: Array<{ pattern: RegExp, errorDetails: ErrorDetails }> = [
   },
   {
     // The key of the child in Redis, with its queue's.
-    pattern: /^child .+:.+ failed$/,
+    pattern: /^child .+:.+:.+ failed$/,
     errorDetails: { errorCode: JOB_FAILED, message: 'A job that this job depends on failed.', source: 'System' }
   }
 ]

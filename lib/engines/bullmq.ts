@@ -55,7 +55,8 @@ export interface BullmqJobsOptions extends EngineOptions {
  *
  * Redis away is 503 `EngineUnavailable` at once where that is known, else after `timeout`.
  *
- * @param queue the queue, or what finds it for a job; `undefined` means that there is none
+ * @param queue the queue, or a function that finds the queue of a job; `undefined` means that there is none: a create is
+ * 400 `UnknownJobType` then, the others are 404
  * @throws {TypeError} if an option is invalid, or the queue is not one of BullMQ 6 on Redis.
  *
  * @example
@@ -72,8 +73,8 @@ export function bullmqJobs (
 
   return {
     createJobInstance: async (job, request, { caller, activityId, log }) => {
-      const queue = queueOf(job)
-      if (!served.has(job.jobType) || queue === undefined) throw unknownJobType(job)
+      const queue = served.has(job.jobType) ? queueOf(job) : undefined
+      if (queue === undefined) throw unknownJobType(job)
       const payload = data(job, request)
       const stored: OwnedJobOptions = {
         ...jobOptions?.(job, request),
@@ -129,35 +130,37 @@ async function addJob (
 }
 
 /**
- * A resolver over [BullMQ](https://docs.bullmq.io), jobs in Redis. The job's id is Fabric's `jobInstanceId` and its data
- * bears the stamp that {@link stampJob} makes; a job without, or with another's, is not there.
+ * A resolver over [BullMQ](https://docs.bullmq.io), which keeps jobs in Redis. The job's id is Fabric's `jobInstanceId`, and
+ * its owner is stored with it by {@link bullmqJobs}, or in its data by {@link stampJob}; a job without an owner, or with
+ * another one than the request's, is not found.
  *
- * | state in BullMQ | that is | answer | startTimeUtc | endTimeUtc |
+ * | state in BullMQ | meaning | status | startTimeUtc | endTimeUtc |
  * | --- | --- | --- | --- | --- |
- * | `waiting`, `prioritized`, `delayed`, `waiting-children` | never started; the queue may be paused | NotStarted | | |
- * | `waiting`, `prioritized`, `delayed`, started before | between two attempts: it failed or stalled, and will be tried again; or it put itself off | InProgress | processedOn | |
- * | `waiting-children`, started before | waits for the jobs that it made | InProgress | processedOn | |
- * | `active` | a worker has it; or had it and died, until BullMQ notices (stalled) | InProgress | processedOn | |
+ * | `waiting`, `prioritized`, `delayed`, `waiting-children` | not started yet; the queue may be paused | NotStarted | | |
+ * | `waiting`, `prioritized`, `delayed`, started before | between two attempts: it failed or stalled, and will be tried again; or it delayed itself | InProgress | processedOn | |
+ * | `waiting-children`, started before | waits for the jobs that it created | InProgress | processedOn | |
+ * | `active` | a worker runs it; or its worker died, until BullMQ notices (stalled) | InProgress | processedOn | |
  * | `completed` | | Completed | processedOn | finishedOn |
- * | `failed` | no attempt is left, it stalled too often, or it is unrecoverable | Failed | processedOn | finishedOn |
- * | any, cancelled | {@link cancelJob} came before its end | Cancelled | processedOn | the time of that call |
- * | `unknown` with its hash | in none of BullMQ's lists, as after a hand in the database | as its times say | | |
+ * | `failed` | no attempt is left, or it is unrecoverable | Failed | processedOn | finishedOn |
+ * | `failed`, given up | it stalled or was started too often, or a job that it depends on failed; BullMQ keeps no start | Failed | | finishedOn |
+ * | any, cancelled | `cancelJobInstance` came before its end | Cancelled | processedOn at that time | the time of that call |
+ * | `unknown` with its hash | in none of BullMQ's lists, after a change by hand | by its times | | |
  * | no such hash | never added, removed by hand, or by `removeOnComplete` and `removeOnFail` | 404 | | |
  *
- * BullMQ keeps the start of the latest attempt alone, so the start time of a job that is tried again moves. It removes
- * no finished job unless it is told to: let `removeOnComplete` and `removeOnFail` keep jobs for an hour or more, Fabric
- * asks once a minute.
+ * BullMQ stores the start of the latest attempt only, so the start time of a job that is tried again changes. Where the
+ * clocks of workers differ, no start is later than the end. BullMQ does not remove ended jobs by default; if you set
+ * `removeOnComplete` or `removeOnFail`, keep jobs for an hour or more, because Fabric polls once a minute.
  *
- * Of what the worker threw BullMQ keeps the message alone: {@link fabricProcessor} makes a `WorkloadError` keep its code,
- * source and details. A job that stalled too often gets the code `JobWorkerLost`.
+ * BullMQ stores the message of what a worker threw and nothing else: {@link fabricProcessor} makes the code, source and
+ * details of a `WorkloadError` part of it. A job that stalled too often fails with the code `JobWorkerLost`.
  *
- * A poll is one command: the fields of the job's hash that tell all this. (BullMQ's own `getState` walks the lists of
- * waiting and active jobs.) A command to Redis cannot be taken back, so `signal` has nothing to do here; `timeout`
- * bounds the wait, and without a connection the answer is 503 at once. The connection's `retryStrategy` says how soon it
- * is back: BullMQ's default waits for up to 20 s.
+ * A poll is one `HMGET` on the job's hash. (BullMQ's own `getState` searches the lists of waiting and active jobs.) Keep the
+ * data of jobs small: it is read with the rest. A command to Redis cannot be withdrawn, so `signal` is not used; `timeout`
+ * bounds the wait, and without a connection the response is 503 at once. The `retryStrategy` of the connection says how soon
+ * it is back: with BullMQ's default up to 20 seconds.
  *
- * @param queue the queue, or what finds it for a job; `undefined` says that there is none (404)
- * @throws {TypeError} when an option makes no sense.
+ * @param queue the queue, or a function that finds the queue of a job; `undefined` means that there is none (404)
+ * @throws {TypeError} if an option is invalid, or the queue is not one of BullMQ 6 on Redis.
  *
  * @example
  * const queue = new Queue('forecasts', { connection: { url: process.env.REDIS_URL } })

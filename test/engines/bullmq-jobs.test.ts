@@ -336,7 +336,8 @@ t.test('answers 503 when the connection breaks under a command', { skip }, async
   await proxy.start()
 })
 
-t.test('registration refuses what is not a queue of BullMQ 6 on Redis', async (t) => {
+t.test('registration refuses what is not a queue of BullMQ 6 on Redis', { skip }, async (t) => {
+  const engine = new Engine(t)
   const postgres = new Queue(QUEUE, { connection: { connectionString: DATABASE_URL } }, createPostgresBackend)
   postgres.on('error', () => {})
   t.teardown(() => postgres.close())
@@ -347,6 +348,7 @@ t.test('registration refuses what is not a queue of BullMQ 6 on Redis', async (t
     [null, /not null/],
     ['forecasts', /not a string/],
     [{}, /not another object/],
+    [engine.worker(QUEUE, null), /not another object/],
     [older, /no getBackend\(\)/],
     [postgres, /queue must be a Queue on Redis/]
   ]
