@@ -115,6 +115,11 @@ t.test('creates a job once, for one owner', { skip }, (t) => hold(t, {
   'answers 202 when a job is created again after it was cancelled': [
     async (it) => [await it.create(), await it.cancel(), await it.create(), await it.host().state(it.job)],
     [ACCEPTED, CANCELLED, ACCEPTED, CANCELLED], { waiting: ['job'] }],
+  'answers 202 when release 0.1.0 stored the job, with its owner in the data': [
+    async (it) => {
+      await it.engine.addStamped(it.job)
+      return [await it.create(), await it.create({}, {}, randomUUID())]
+    }, [ACCEPTED, NOT_ACCEPTED], { waiting: ['job'] }],
   'answers 409 when the job belongs to another tenant': [
     async (it) => [await it.create(), await it.create({}, {}, randomUUID())], [ACCEPTED, NOT_ACCEPTED], { waiting: ['job'] }],
   'answers 409 when the job belongs to another item': [
