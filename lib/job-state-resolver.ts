@@ -52,3 +52,21 @@ export interface JobState extends NullAsAbsent<Omit<ItemJobInstanceState, Time>>
  */
 export type JobStateResolver = (job: JobInstance, context: JobStateContext) =>
   JobState | null | undefined | Promise<JobState | null | undefined>
+
+/** The body of the request that creates a job instance. */
+export interface CreateItemJobInstanceRequest {
+  /** How the job was started: `Manual`, `Scheduled`, or a value that the contract does not list yet. */
+  invokeType: string
+  /** What the item passes to the job; its form is up to the workload. */
+  creationPayload?: Record<string, unknown>
+}
+
+/**
+ * Starts a job. Resolves when the job is accepted; called again for the same job, it resolves, too.
+ */
+export type CreateJobInstance = (job: JobInstance, request: CreateItemJobInstanceRequest, context: JobStateContext) =>
+  void | Promise<void>
+
+/** Cancels a job, and returns its state after that; `null` or `undefined` if there is no such job (404). */
+export type CancelJobInstance = (job: JobInstance, context: JobStateContext) =>
+  JobState | null | undefined | Promise<JobState | null | undefined>

@@ -7,6 +7,8 @@ export interface WorkloadErrorOptions extends ErrorResponse {
   statusCode: number
   /** What led to it: for the log alone, never sent. */
   cause?: unknown
+  /** Headers of the response, such as `Retry-After`. */
+  headers?: Record<string, string>
 }
 
 export interface WorkloadError extends ErrorResponse {}
@@ -32,6 +34,8 @@ export class WorkloadError extends Error implements ErrorResponse {
   override readonly name: string = 'WorkloadError'
   /** The HTTP status of the answer, 400 to 599. */
   readonly statusCode: number
+  /** Headers of the response. */
+  readonly headers?: Record<string, string>
 
   constructor (options: WorkloadErrorOptions) {
     const reading = readErrorResponse(options)
@@ -42,6 +46,7 @@ export class WorkloadError extends Error implements ErrorResponse {
     super(reading.value.message, options)
     Object.assign(this, reading.value)
     this.statusCode = statusCode
+    if (options.headers !== undefined) this.headers = options.headers
   }
 }
 
