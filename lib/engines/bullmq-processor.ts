@@ -5,17 +5,7 @@ import { Cancellations } from './bullmq-cancellations.js'
 import { checkQueue, type BullmqReader } from './bullmq-queue.js'
 import { activityIdOf } from './bullmq-stored-job.js'
 import { errorDetailsAsText, JOB_FAILED, toErrorDetails } from './error-details.js'
-
-/** What the handler of a job gets beside the job. */
-export interface FabricJobContext {
-  /**
-   * Aborts when the job is cancelled, on whichever server, within about a second; also when the worker's own signal does
-   * (`worker.cancelJob`).
-   */
-  readonly signal: AbortSignal
-  /** The `ActivityId` header of the request that created the job, if any. */
-  readonly activityId: string | undefined
-}
+import type { FabricJobContext } from './job-context.js'
 
 /** Does the work of one job; what it throws fails the job. */
 export type FabricJobHandler<Data, Result> = (job: Job<Data, Result>, context: FabricJobContext) => Result | Promise<Result>

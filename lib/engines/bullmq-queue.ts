@@ -70,7 +70,7 @@ export function askRedis (options: EngineOptions): AskRedis {
     const client = await connectedClient(queue)
     // At the start it waits for the connection. What has been answered with 503 must not happen hours later.
     if (performance.now() - start >= timeout) throw new Error('The connection to Redis came after the deadline.')
-    return await question(client)
+    return question(client)
   }, log)
 }
 

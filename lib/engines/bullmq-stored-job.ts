@@ -4,13 +4,13 @@ import type { ErrorDetails } from '../../schemas/index.js'
 import type { JobState } from '../job-state-resolver.js'
 import type { RedisClient } from './bullmq-queue.js'
 import { JOB_FAILED, toErrorDetails, WORKER_LOST } from './error-details.js'
-import { bearsStamp, type JobStamp } from './job-stamp.js'
+import { isOwnedBy, type Owner } from './owner.js'
 
 /** The options of a job as they are stored with it. BullMQ keeps options that it does not know, and never changes them. */
 export interface OwnedJobOptions extends JobsOptions {
   jobId: string
   /** The owner; `updateData` of a worker does not touch the options. */
-  fabricJob: JobStamp
+  fabricJob: Owner
   /** The `ActivityId` of the request that created the job, if any. */
   fabricActivityId: string | undefined
 }
@@ -39,7 +39,7 @@ export async function readStoredJob (client: RedisClient, key: string): Promise<
  * @returns undefined if this owner has no such job
  */
 export async function cancelStoredJob (
-  client: RedisClient, key: string, owner: JobStamp
+  client: RedisClient, key: string, owner: Owner
 ): Promise<StoredJob | undefined> {
   client.defineCommand('fabricCancelJob', { numberOfKeys: 1, lua: CANCEL })
   const fields: unknown = await client.runCommand('fabricCancelJob', [key, JSON.stringify(owner), Date.now(), ...FIELDS])
@@ -71,9 +71,9 @@ export async function isStoredJobCancelled (client: RedisClient, key: string): P
 }
 
 /** True if the stored owner matches; also reads the owner in the data of the job, where release 0.1.0 stored it. */
-export function isStoredJobOwnedBy ({ opts, data }: StoredJob, owner: JobStamp): boolean {
+export function isStoredJobOwnedBy ({ opts, data }: StoredJob, owner: Owner): boolean {
   const options: unknown = JSON.parse(opts)
-  return bearsStamp(hasOwner(options) ? options : JSON.parse(data), owner)
+  return isOwnedBy(hasOwner(options) ? options : JSON.parse(data), owner)
 }
 
 function hasOwner (options: unknown): boolean {

@@ -1,19 +1,24 @@
 import type { JobsOptions, Queue } from 'bullmq'
 
-import type { JobInstance, JobStateResolver } from '../job-state-resolver.js'
+import type {
+  CancelJobInstance, CreateItemJobInstanceRequest, CreateJobInstance, JobInstance, JobStateResolver
+} from '../job-state-resolver.js'
 import { isUuid } from '../subject-and-app/uuid.js'
 import type { EngineOptions } from './ask-engine.js'
+import { askRedis, queueFinder, type BullmqReader, type RedisClient } from './bullmq-queue.js'
 import {
   cancelStoredJob, isStoredJobOwnedBy, readStoredJob, storedJobState, type OwnedJobOptions
 } from './bullmq-stored-job.js'
-import { stampOf } from './job-stamp.js'
-import { jobNotAccepted, servedJobTypes, unknownJobType, type CancelJobInstance, type CreateItemJobInstanceRequest, type CreateJobInstance } from './bullmq-provisional.js'
-import { askRedis, queueFinder, type BullmqReader, type RedisClient } from './bullmq-queue.js'
+import { jobNotAccepted, unknownJobType } from './failures.js'
+import { checkJobType, creationPayload, type EngineJobsOptions } from './job-options.js'
+import { ownerOf } from './owner.js'
 
 export type { EngineOptions } from './ask-engine.js'
-export { fabricProcessor, type FabricJobContext, type FabricJobHandler } from './bullmq-processor.js'
+export { fabricProcessor, type FabricJobHandler } from './bullmq-processor.js'
 export type { BullmqReader } from './bullmq-queue.js'
-export { stampJob, type JobStamp, type Stamped } from './job-stamp.js'
+export type { FabricJobContext } from './job-context.js'
+export type { EngineJobsOptions } from './job-options.js'
+export { stampJob, withOwner, type OwnedData, type Owner } from './owner.js'
 
 /** Options of {@link bullmqJobState}. */
 export interface BullmqJobStateOptions extends EngineOptions {}
@@ -22,9 +27,7 @@ export interface BullmqJobStateOptions extends EngineOptions {}
 export type BullmqQueue = BullmqReader & Pick<Queue, 'add' | 'defaultJobOptions'>
 
 /** Options of {@link bullmqJobs}. */
-export interface BullmqJobsOptions extends EngineOptions {
-  /** The job types that are served; a create of any other is 400 `UnknownJobType`. */
-  jobTypes: readonly string[]
+export interface BullmqJobsOptions extends EngineJobsOptions {
   /**
    * Makes the data that the worker gets. What it throws is answered as what a callback of `fabricJobs` throws.
    * @default the request's `creationPayload`, or `{}`
@@ -68,37 +71,33 @@ export function bullmqJobs (
 ): { createJobInstance: CreateJobInstance, resolveJobState: JobStateResolver, cancelJobInstance: CancelJobInstance } {
   const queueOf = queueFinder(queue)
   const { jobTypes, data = creationPayload, options: jobOptions } = options
-  const served = servedJobTypes(jobTypes)
+  const checkType = checkJobType(jobTypes)
   const ask = askRedis(options)
 
   return {
     createJobInstance: async (job, request, { caller, activityId, log }) => {
-      const queue = served.has(job.jobType) ? queueOf(job) : undefined
+      checkType(job)
+      const queue = queueOf(job)
       if (queue === undefined) throw unknownJobType(job)
       const payload = data(job, request)
       const stored: OwnedJobOptions = {
         ...jobOptions?.(job, request),
         jobId: toJobId(job),
-        fabricJob: stampOf(job, caller),
+        fabricJob: ownerOf(job, caller),
         fabricActivityId: activityId
       }
       checkDeduplication(stored.deduplication ?? queue.defaultJobOptions.deduplication)
-      const isAccepted = await ask(queue, (client) => addJob(client, queue, job.jobType, payload, stored), log)
-      if (!isAccepted) throw jobNotAccepted()
+      await ask(queue, (client) => addJob(client, queue, job.jobType, payload, stored), log)
     },
     resolveJobState: bullmqJobState(queueOf, options),
     cancelJobInstance: async (job, { caller, log }) => {
       const queue = queueOf(job)
       if (queue === undefined || !isUuid(job.jobInstanceId)) return null
       const key = queue.toKey(job.jobInstanceId.toLowerCase())
-      const found = await ask(queue, (client) => cancelStoredJob(client, key, stampOf(job, caller)), log)
+      const found = await ask(queue, (client) => cancelStoredJob(client, key, ownerOf(job, caller)), log)
       return found === undefined ? null : storedJobState(found)
     }
   }
-}
-
-function creationPayload (_job: JobInstance, request: CreateItemJobInstanceRequest): unknown {
-  return request.creationPayload ?? {}
 }
 
 /** Any other id could be the name of one of BullMQ's own keys. */
@@ -118,20 +117,20 @@ function checkDeduplication (deduplication: JobsOptions['deduplication']): void 
  * Adds the job unless it is there. BullMQ returns the id of the job that is there, be it another's, or the id of the job
  * because of which it ignores this one.
  *
- * @returns true if the job is there for this owner, or was and has been removed since
+ * @throws {WorkloadError} 409 if it is not there for this owner. A job that is gone ended and was removed since.
  */
 async function addJob (
   client: RedisClient, queue: BullmqQueue, name: string, data: unknown, options: OwnedJobOptions
-): Promise<boolean> {
+): Promise<void> {
   const { id } = await queue.add(name, data, options)
-  if (id !== options.jobId) return false
+  if (id !== options.jobId) throw jobNotAccepted()
   const stored = await readStoredJob(client, queue.toKey(id))
-  return stored === undefined || isStoredJobOwnedBy(stored, options.fabricJob)
+  if (stored !== undefined && !isStoredJobOwnedBy(stored, options.fabricJob)) throw jobNotAccepted()
 }
 
 /**
  * A resolver over [BullMQ](https://docs.bullmq.io), which keeps jobs in Redis. The job's id is Fabric's `jobInstanceId`, and
- * its owner is stored with it by {@link bullmqJobs}, or in its data by {@link stampJob}; a job without an owner, or with
+ * its owner is stored with it by {@link bullmqJobs}, or in its data by {@link withOwner}; a job without an owner, or with
  * another one than the request's, is not found.
  *
  * | state in BullMQ | meaning | status | startTimeUtc | endTimeUtc |
@@ -177,6 +176,6 @@ export function bullmqJobState (
     if (queue === undefined || !isUuid(job.jobInstanceId)) return null
     const key = queue.toKey(job.jobInstanceId.toLowerCase())
     const found = await ask(queue, (client) => readStoredJob(client, key), log)
-    return found !== undefined && isStoredJobOwnedBy(found, stampOf(job, caller)) ? storedJobState(found) : null
+    return found !== undefined && isStoredJobOwnedBy(found, ownerOf(job, caller)) ? storedJobState(found) : null
   }
 }

@@ -5,7 +5,7 @@ import { FlowProducer, Queue, Worker, type Job, type JobsOptions, type Processor
 import type { Test } from 'tap'
 
 import {
-  bullmqJobs, fabricProcessor, stampJob, type BullmqJobsOptions, type FabricJobHandler
+  bullmqJobs, fabricProcessor, withOwner, type BullmqJobsOptions, type FabricJobHandler
 } from '../../lib/engines/bullmq.js'
 import type { JobInstance } from '../../lib/index.js'
 import { JobsHost } from './bullmq-host.js'
@@ -71,13 +71,13 @@ export class Engine {
 
   /** Adds a job as a host with its own routes does: the owner is in the data. */
   async addStamped (job: JobInstance): Promise<void> {
-    const { id, data } = stampJob(job, CALLER, {})
+    const { id, data } = withOwner(job, CALLER, {})
     await this.queue(job.jobType).add(job.jobType, data, { jobId: id })
   }
 
   /** Adds a job that waits for a child, which fails. */
   async addWithFailingChild (job: JobInstance): Promise<void> {
-    const { id, data } = stampJob(job, CALLER, {})
+    const { id, data } = withOwner(job, CALLER, {})
     const { name } = this.queue(`child of ${job.jobType}`)
     const child = { name, queueName: name, opts: { failParentOnFailure: true } }
     await this.flow().add({ name: job.jobType, queueName: job.jobType, data, opts: { jobId: id }, children: [child] })

@@ -5,7 +5,7 @@ import { Queue, UnrecoverableError } from 'bullmq'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 
-import { bullmqJobState, stampJob } from '../../lib/engines/bullmq.js'
+import { bullmqJobState, withOwner } from '../../lib/engines/bullmq.js'
 import { WorkloadError, type JobInstance } from '../../lib/index.js'
 import { Engine, heard, TOKEN } from './bullmq-engine.js'
 import { CALLER, ENGINE_DOWN, holdStamp, NOT_THERE, Poller, someJob, state, type Answer } from './polling.js'
@@ -87,7 +87,7 @@ t.test('Fabric is told each state of a BullMQ job as the table says', { skip }, 
   await story.tell('waiting in a paused queue', await engine.add(ofType('paused')))
 
   const parent = ofType('parent')
-  const { id, data } = stampJob(parent, CALLER, {})
+  const { id, data } = withOwner(parent, CALLER, {})
   await engine.flow().add({
     name: 'parent', queueName: 'parent', data, opts: { jobId: id }, children: [{ name: 'child', queueName: 'child' }]
   })
@@ -218,6 +218,7 @@ const THROWN = {
   'an object': { code: 507, message: 'The disk is full.' },
   'an Error': new Error('The disk is full.'),
   'an Error without a message': new Error(''),
+  'an AggregateError without a message': new AggregateError([new Error('No memory.'), new Error('No disk.')], ''),
   'an Error with JSON for a message': new Error('{"code":507}')
 }
 
@@ -294,6 +295,7 @@ const TOLD: Record<string, Told> = {
   'threw an object': { bullmq: 'failed', ...jobFailed('The disk is full.') },
   'threw an Error': { bullmq: 'failed', ...jobFailed('The disk is full.') },
   'threw an Error without a message': { bullmq: 'failed', ...jobFailed('The job failed without a message.') },
+  'threw an AggregateError without a message': { bullmq: 'failed', ...jobFailed('No memory.; No disk.') },
   'threw an Error with JSON for a message': { bullmq: 'failed', ...jobFailed('{"code":507}') }
 }
 
@@ -319,7 +321,7 @@ t.test('a job is there only for its own tenant, workspace, item type, item and j
   const fabric = new Poller(bullmqJobState(queue))
   const job = someJob()
   const add = (name: string, data: unknown, jobId: string) => queue.add(name, data, { jobId })
-  await add('a', stampJob(job, CALLER, {}).data, job.jobInstanceId)
+  await add('a', withOwner(job, CALLER, {}).data, job.jobInstanceId)
   t.strictSame(await fabric.poll(job), NOT_STARTED, 'its own')
 
   await holdStamp(t, fabric, job)
