@@ -63,15 +63,16 @@ export type AskRedis = <T>(
 /** @throws {TypeError} if the timeout is invalid. */
 export function askRedis (options: EngineOptions): AskRedis {
   const ask = askEngine(options)
-  const { timeout = 5_000 } = options
 
-  return (queue, question, log) => ask(async () => {
-    const start = performance.now()
-    const client = await connectedClient(queue)
-    // At the start it waits for the connection. What has been answered with 503 must not happen hours later.
-    if (performance.now() - start >= timeout) throw new Error('The connection to Redis came after the deadline.')
-    return question(client)
-  }, log)
+  return (queue, question, log) => {
+    let isAnswered = false
+    return ask(async () => {
+      const client = await connectedClient(queue)
+      // The first connection may come hours later, when what has been answered with 503 must not happen any more.
+      if (isAnswered) throw new Error('The connection to Redis came after the deadline.')
+      return question(client)
+    }, log).finally(() => { isAnswered = true })
+  }
 }
 
 /**
