@@ -15,6 +15,8 @@ export type FabricJobHandler<Data, Result> = (job: Job<Data, Result>, context: F
  *
  * - A job that was cancelled before a worker took it does not reach the handler. While the handler runs, Redis is asked
  *   once a second whether the job has been cancelled, and then `signal` is aborted.
+ * - `signal` is also aborted by `worker.cancelJob(id)`. Call that for the ids of the worker's event `lockRenewalFailed`:
+ *   BullMQ gives these jobs to another worker.
  * - A cancelled job is not tried again, nor is one that fails with a `WorkloadError` that `isPermanent`.
  * - BullMQ stores the message of an error and nothing else. The message of a `WorkloadError` becomes the JSON of its
  *   `ErrorDetails`, from which {@link bullmqJobState} tells its code, source and details. What is not an `Error` gets a
