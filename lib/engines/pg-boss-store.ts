@@ -72,10 +72,9 @@ export async function cancelStoredJob (boss: PgBossReader, key: JobKey, owner: O
 async function ownedJob (
   boss: PgBossReader, { queue, id }: JobKey, owner: Owner, statement: (schema: string) => string
 ): Promise<StoredJob | undefined> {
-  const fabricJob = JSON.stringify(owner)
   // PostgreSQL's text has no NUL, so no job is stored with one.
-  if (!isUuid(id) || [queue, fabricJob].some((text) => /\0|\\u0000/.test(text))) return undefined
-  const { rows } = await boss.getDb().executeSql(statement(await schemaOf(boss)), [queue, id, fabricJob])
+  if (!isUuid(id) || [queue, ...Object.values(owner)].some((text) => text.includes('\0'))) return undefined
+  const { rows } = await boss.getDb().executeSql(statement(await schemaOf(boss)), [queue, id, JSON.stringify(owner)])
   return rows.length === 0 ? undefined : JSON.parse(rows[0].job)
 }
 
@@ -98,9 +97,11 @@ export async function createStoredJob (
   boss: PgBossSender, { queue, id }: JobKey, data: object, options: SendOptions, origin: Origin
 ): Promise<void> {
   const db = storingOrigin(boss, origin)
-  const send = () => boss.send(queue, data, { ...options, id, db })
+  const send = () => boss.send(queue, data, { ...options, id, db }).catch((error: unknown) => {
+    throw hasCode(error, UNTRANSLATABLE_CHARACTER) ? notStorable(error) : error
+  })
   const created = await send().catch(async (error: unknown) => {
-    if (hasCode(error, UNTRANSLATABLE_CHARACTER)) throw notStorable(error)
+    if (error instanceof WorkloadError) throw error
     // Creates the queue unless it exists. pg-boss then reads it again, which another server may have deleted or recreated.
     await boss.createQueue(queue)
     return await send()
