@@ -1,50 +1,43 @@
 import type { FastifyBaseLogger } from 'fastify'
 
-import { withDeadline } from './deadline.js'
 import { loggableError } from '../log/loggable-error.js'
 import { WorkloadError } from '../errors/workload-error.js'
+import { withDeadline } from './deadline.js'
+import { engineUnavailable } from './failures.js'
 
-/** What every engine's resolver takes. */
+/** Options of every engine. */
 export interface EngineOptions {
   /**
-   * How long to wait for the engine, in milliseconds; then the answer is 503 `EngineUnavailable`. It belongs below the
-   * plugin's `resolverTimeout`, or that answers first, with 504.
+   * How long to wait for the engine, in milliseconds; then the response is 503 `EngineUnavailable`. It has to be less than
+   * the plugin's `resolverTimeout`, which otherwise comes first, with 504.
    * @default 5_000
    */
   timeout?: number
 }
 
-/** Puts a question to the engine; whatever keeps the engine from answering is thrown as 503 `EngineUnavailable`. */
-export type AskEngine = <T>(question: () => Promise<T>, log: FastifyBaseLogger) => Promise<T>
+/**
+ * Runs an operation of the engine until the deadline. What it throws is thrown as 503 `EngineUnavailable`, except a
+ * `WorkloadError`, which is thrown as it is.
+ */
+export type AskEngine = <T>(operation: () => Promise<T>, log: FastifyBaseLogger) => Promise<T>
 
 /**
- * Makes the function through which a resolver asks its engine.
+ * Makes the function through which callbacks run an operation of their engine.
  *
- * @throws {TypeError} when the timeout is not a positive number of milliseconds that a timer can count to.
+ * @throws {TypeError} if the timeout is not a positive number of milliseconds that a timer supports.
  */
 export function askEngine ({ timeout = 5_000 }: EngineOptions = {}): AskEngine {
   if (!Number.isInteger(timeout) || timeout < 1 || timeout > 2 ** 31 - 1) {
     throw new TypeError('fastify-fabric-job-state: timeout is a whole number of milliseconds, at least 1.')
   }
-  return async (question, log) => {
+  return async (operation, log) => {
     try {
-      return await withDeadline(question(), timeout, {
+      return await withDeadline(operation(), timeout, {
         onTimeout: () => new Error(`The job engine did not answer within ${timeout} ms.`),
         onLateRejection: (error) => log.warn({ err: loggableError(error) }, 'The job engine failed after its deadline')
       })
-    } catch (cause) {
-      throw engineUnavailable(cause)
+    } catch (error) {
+      throw error instanceof WorkloadError ? error : engineUnavailable(error)
     }
   }
-}
-
-function engineUnavailable (cause: unknown): WorkloadError {
-  return new WorkloadError({
-    statusCode: 503,
-    errorCode: 'EngineUnavailable',
-    message: 'The state of the job cannot be told at the moment: the job engine of the workload does not answer.',
-    source: 'System',
-    isPermanent: false,
-    cause
-  })
 }

@@ -1,48 +1,164 @@
-import type { Processor, Queue } from 'bullmq'
+import type { JobsOptions, Queue } from 'bullmq'
 
-import type { ErrorDetails } from '../../schemas/index.js'
-import type { JobInstance, JobState, JobStateResolver } from '../callbacks.js'
-import { WorkloadError } from '../errors/workload-error.js'
-import { askEngine, type EngineOptions } from './ask-engine.js'
-import { errorDetailsAsText, toErrorDetails, WORKER_LOST } from './error-details.js'
-import { bearsStamp, stampOf, type JobStamp } from './job-stamp.js'
+import type { CreateItemJobInstanceRequest } from '../../schemas/index.js'
+import type { CancelJobInstance, CreateJobInstance, JobInstance, JobStateResolver } from '../callbacks.js'
+import { isUuid } from '../subject-and-app/uuid.js'
+import type { EngineOptions } from './ask-engine.js'
+import { askRedis, queueFinder, type BullmqReader, type RedisClient } from './bullmq-queue.js'
+import {
+  cancelStoredJob, isStoredJobOwnedBy, readStoredJob, storedJobState, type OwnedJobOptions
+} from './bullmq-stored-job.js'
+import { jobNotAccepted, unknownJobType } from './failures.js'
+import { checkJobType, creationPayload, type EngineJobsOptions } from './job-options.js'
+import { ownerOf } from './owner.js'
 
 export type { EngineOptions } from './ask-engine.js'
-export { stampJob, type JobStamp, type Stamped } from './job-stamp.js'
+export { fabricProcessor, type FabricJobHandler } from './bullmq-processor.js'
+export type { BullmqReader } from './bullmq-queue.js'
+export type { FabricJobContext } from './job-context.js'
+export type { EngineJobsOptions } from './job-options.js'
+export { stampJob, withOwner, type OwnedData, type Owner } from './owner.js'
 
-/** What {@link bullmqJobState} takes. */
+/** Options of {@link bullmqJobState}. */
 export interface BullmqJobStateOptions extends EngineOptions {}
 
+/** The methods of a `Queue` that {@link bullmqJobs} needs. */
+export type BullmqQueue = BullmqReader & Pick<Queue, 'add' | 'defaultJobOptions'>
+
+/** Options of {@link bullmqJobs}. */
+export interface BullmqJobsOptions extends EngineJobsOptions {
+  /**
+   * Makes the data that the worker gets. What it throws is answered as what a callback of `fabricJobs` throws.
+   * @default the request's `creationPayload`, or `{}`
+   */
+  data?: (job: JobInstance, request: CreateItemJobInstanceRequest) => unknown
+  /**
+   * Makes BullMQ's options of the job, such as `attempts`, `priority` and `deduplication`; `jobId` is always the job
+   * instance's id. Let `removeOnComplete` and `removeOnFail` keep jobs for an hour or more: Fabric asks once a minute, and
+   * a create that is repeated after the job has been removed is a new job.
+   * @default none
+   */
+  options?: (job: JobInstance, request: CreateItemJobInstanceRequest) => JobsOptions
+}
+
 /**
- * A resolver over [BullMQ](https://docs.bullmq.io), jobs in Redis. The job's id is Fabric's `jobInstanceId` and its data
- * bears the stamp that {@link stampJob} makes; a job without, or with another's, is not there.
+ * The three callbacks of `fabricJobs` over [BullMQ](https://docs.bullmq.io), which keeps jobs in Redis.
  *
- * | state in BullMQ | that is | answer | startTimeUtc | endTimeUtc |
+ * **Create** adds a job whose id is the job instance's and whose name is the job type. The owner (tenant, workspace, item
+ * type, item, job type) is stored in the job's options, in the same command as the job: no job is without an owner, and
+ * `job.updateData` does not touch it. The same create again, or several at once, is one job and 202 each time. 409
+ * `JobNotAccepted` if BullMQ ignored the job because of `deduplication`, or if a job of that id has another owner.
+ *
+ * **State** is {@link bullmqJobState}.
+ *
+ * **Cancel** marks the job as cancelled if it has this owner and has not ended, in one script, and returns the state after
+ * that. BullMQ cannot cancel a job that another process runs: a worker that is made with {@link fabricProcessor} does not
+ * run a cancelled job, and aborts the `signal` of one that runs.
+ *
+ * Redis away is 503 `EngineUnavailable` at once where that is known, else after `timeout`.
+ *
+ * @param queue the queue, or a function that finds the queue of a job; `undefined` means that there is none: a create is
+ * 400 `UnknownJobType` then, the others are 404
+ * @throws {TypeError} if an option is invalid, or the queue is not one of BullMQ 6 on Redis.
+ *
+ * @example
+ * const queue = new Queue('forecasts', { connection })
+ * await app.register(fabricJobs, { authentication, ...bullmqJobs(queue, { jobTypes: ['calculateForecast'] }) })
+ */
+export function bullmqJobs (
+  queue: BullmqQueue | ((job: JobInstance) => BullmqQueue | undefined), options: BullmqJobsOptions
+): { createJobInstance: CreateJobInstance, resolveJobState: JobStateResolver, cancelJobInstance: CancelJobInstance } {
+  const queueOf = queueFinder(queue)
+  const { jobTypes, data = creationPayload, options: jobOptions } = options
+  const checkType = checkJobType(jobTypes)
+  const ask = askRedis(options)
+
+  return {
+    createJobInstance: async (job, request, { caller, activityId, log }) => {
+      checkType(job)
+      const queue = queueOf(job)
+      if (queue === undefined) throw unknownJobType(job)
+      const payload = data(job, request)
+      const stored: OwnedJobOptions = {
+        ...jobOptions?.(job, request),
+        jobId: toJobId(job),
+        fabricJob: ownerOf(job, caller),
+        fabricActivityId: activityId
+      }
+      checkDeduplication(stored.deduplication ?? queue.defaultJobOptions.deduplication)
+      await ask(queue, (client) => addJob(client, queue, job.jobType, payload, stored), log)
+    },
+    resolveJobState: bullmqJobState(queueOf, options),
+    cancelJobInstance: async (job, { caller, log }) => {
+      const queue = queueOf(job)
+      if (queue === undefined || !isUuid(job.jobInstanceId)) return null
+      const key = queue.toKey(job.jobInstanceId.toLowerCase())
+      const found = await ask(queue, (client) => cancelStoredJob(client, key, ownerOf(job, caller)), log)
+      return found === undefined ? null : storedJobState(found)
+    }
+  }
+}
+
+/** Any other id could be the name of one of BullMQ's own keys. */
+function toJobId ({ jobInstanceId }: JobInstance): string {
+  if (!isUuid(jobInstanceId)) throw new TypeError('fastify-fabric-job-state: jobInstanceId must be a UUID.')
+  return jobInstanceId.toLowerCase()
+}
+
+/** BullMQ would keep the refused job and run it later, or replace it by another one: neither is a 202 nor a 409. */
+function checkDeduplication (deduplication: JobsOptions['deduplication']): void {
+  if (deduplication?.keepLastIfActive === true) {
+    throw new TypeError('fastify-fabric-job-state: bullmqJobs does not support deduplication.keepLastIfActive.')
+  }
+}
+
+/**
+ * Adds the job unless it is there. BullMQ returns the id of the job that is there, be it another's, or the id of the job
+ * because of which it ignores this one.
+ *
+ * @throws {WorkloadError} 409 if it is not there for this owner. A job that is gone ended and was removed since.
+ */
+async function addJob (
+  client: RedisClient, queue: BullmqQueue, name: string, data: unknown, options: OwnedJobOptions
+): Promise<void> {
+  const { id } = await queue.add(name, data, options)
+  if (id !== options.jobId) throw jobNotAccepted()
+  const stored = await readStoredJob(client, queue.toKey(id))
+  if (stored !== undefined && !isStoredJobOwnedBy(stored, options.fabricJob)) throw jobNotAccepted()
+}
+
+/**
+ * A resolver over [BullMQ](https://docs.bullmq.io), which keeps jobs in Redis. The job's id is Fabric's `jobInstanceId`, and
+ * its owner is stored with it by {@link bullmqJobs}, or in its data by {@link withOwner}; a job without an owner, or with
+ * another one than the request's, is not found.
+ *
+ * | state in BullMQ | meaning | status | startTimeUtc | endTimeUtc |
  * | --- | --- | --- | --- | --- |
- * | `waiting`, `prioritized`, `delayed`, `waiting-children` | never started; the queue may be paused | NotStarted | | |
- * | `waiting`, `prioritized`, `delayed`, started before | between two attempts: it failed or stalled, and will be tried again; or it put itself off | InProgress | processedOn | |
- * | `waiting-children`, started before | waits for the jobs that it made | InProgress | processedOn | |
- * | `active` | a worker has it; or had it and died, until BullMQ notices (stalled) | InProgress | processedOn | |
+ * | `waiting`, `prioritized`, `delayed`, `waiting-children` | not started yet; the queue may be paused | NotStarted | | |
+ * | `waiting`, `prioritized`, `delayed`, started before | between two attempts: it failed or stalled, and will be tried again; or it delayed itself | InProgress | processedOn | |
+ * | `waiting-children`, started before | waits for the jobs that it created | InProgress | processedOn | |
+ * | `active` | a worker runs it; or its worker died, until BullMQ notices (stalled) | InProgress | processedOn | |
  * | `completed` | | Completed | processedOn | finishedOn |
- * | `failed` | no attempt is left, it stalled too often, or it is unrecoverable | Failed | processedOn | finishedOn |
- * | any, cancelled | {@link cancelJob} came before its end | Cancelled | processedOn | the time of that call |
- * | `unknown` with its hash | in none of BullMQ's lists, as after a hand in the database | as its times say | | |
+ * | `failed` | no attempt is left, or it is unrecoverable | Failed | processedOn | finishedOn |
+ * | `failed`, given up | it stalled or was started too often, or a job that it depends on failed; BullMQ keeps no start | Failed | | finishedOn |
+ * | any, cancelled | `cancelJobInstance` came before its end | Cancelled | processedOn at that time | the time of that call |
+ * | `unknown` with its hash | in none of BullMQ's lists, after a change by hand | by its times | | |
  * | no such hash | never added, removed by hand, or by `removeOnComplete` and `removeOnFail` | 404 | | |
  *
- * BullMQ keeps the start of the latest attempt alone, so the start time of a job that is tried again moves. It removes
- * no finished job unless it is told to: let `removeOnComplete` and `removeOnFail` keep jobs for an hour or more, Fabric
- * asks once a minute.
+ * BullMQ stores the start of the latest attempt only, so the start time of a job that is tried again changes. Where the
+ * clocks of workers differ, no start is later than the end. BullMQ does not remove ended jobs by default; if you set
+ * `removeOnComplete` or `removeOnFail`, keep jobs for an hour or more, because Fabric polls once a minute.
  *
- * Of what the worker threw BullMQ keeps the message alone: {@link fabricProcessor} makes a `WorkloadError` keep its code,
- * source and details. A job that stalled too often gets the code `JobWorkerLost`.
+ * BullMQ stores the message of what a worker threw and nothing else: {@link fabricProcessor} makes the code, source and
+ * details of a `WorkloadError` part of it. A job that stalled too often fails with the code `JobWorkerLost`.
  *
- * A poll is one command: the fields of the job's hash that tell all this. (BullMQ's own `getState` walks the lists of
- * waiting and active jobs.) A command to Redis cannot be taken back, so `signal` has nothing to do here; `timeout`
- * bounds the wait, and without a connection the answer is 503 at once. The connection's `retryStrategy` says how soon it
- * is back: BullMQ's default waits for up to 20 s.
+ * A poll is one `HMGET` on the job's hash. (BullMQ's own `getState` searches the lists of waiting and active jobs.) Keep the
+ * data of jobs small: it is read with the rest. A command to Redis cannot be withdrawn, so `signal` is not used; `timeout`
+ * bounds the wait, and without a connection the response is 503 at once. The `retryStrategy` of the connection says how soon
+ * it is back: with BullMQ's default up to 20 seconds.
  *
- * @param queue the queue, or what finds it for a job; `undefined` says that there is none (404)
- * @throws {TypeError} when an option makes no sense.
+ * @param queue the queue, or a function that finds the queue of a job; `undefined` means that there is none (404)
+ * @throws {TypeError} if an option is invalid, or the queue is not one of BullMQ 6 on Redis.
  *
  * @example
  * const queue = new Queue('forecasts', { connection: { url: process.env.REDIS_URL } })
@@ -51,120 +167,14 @@ export interface BullmqJobStateOptions extends EngineOptions {}
 export function bullmqJobState (
   queue: BullmqReader | ((job: JobInstance) => BullmqReader | undefined), options: BullmqJobStateOptions = {}
 ): JobStateResolver {
-  const queueOf = typeof queue === 'function' ? queue : () => queue
-  const ask = askEngine(options)
+  const queueOf = queueFinder(queue)
+  const ask = askRedis(options)
 
   return async (job, { caller, log }) => {
     const queue = queueOf(job)
-    if (queue === undefined) return null
-    const found = await ask(() => findJob(queue, job.jobInstanceId, stampOf(job, caller)), log)
-    return found === undefined ? null : toJobState(found)
+    if (queue === undefined || !isUuid(job.jobInstanceId)) return null
+    const key = queue.toKey(job.jobInstanceId.toLowerCase())
+    const found = await ask(queue, (client) => readStoredJob(client, key), log)
+    return found !== undefined && isStoredJobOwnedBy(found, ownerOf(job, caller)) ? storedJobState(found) : null
   }
-}
-
-/** The part of a `Queue` that polls need. */
-export type BullmqReader = Pick<Queue, 'getBackend' | 'toKey'>
-
-/** Of the hash that BullMQ keeps a job in; `cancelledOn` is the one field that {@link cancelJob} adds. */
-interface StoredJob {
-  processedOn: string | null
-  finishedOn: string | null
-  returnvalue: string | null
-  failedReason: string | null
-  cancelledOn: string | null
-}
-
-const CANCELLED_ON = 'fabricCancelledOn'
-
-async function findJob (queue: BullmqReader, id: string, stamp: JobStamp): Promise<StoredJob | undefined> {
-  const client = await connected(queue)
-  const [data, processedOn = null, finishedOn = null, returnvalue = null, failedReason = null, cancelledOn = null] =
-    await client.hmget(
-      queue.toKey(id), 'data', 'processedOn', 'finishedOn', 'returnvalue', 'failedReason', CANCELLED_ON)
-  return data && bearsStamp(JSON.parse(data), stamp)
-    ? { processedOn, finishedOn, returnvalue, failedReason, cancelledOn }
-    : undefined
-}
-
-/** Without a connection ioredis would keep the command until there is one, minutes later perhaps. */
-async function connected (queue: BullmqReader) {
-  const client = await queue.getBackend().client
-  if (LOST.has(client.status)) throw new Error(`The connection to Redis is lost (${client.status}).`)
-  return client
-}
-
-const LOST = new Set(['close', 'reconnecting', 'end'])
-
-function toJobState ({ processedOn, finishedOn, returnvalue, failedReason, cancelledOn }: StoredJob): JobState {
-  const startTimeUtc = time(processedOn)
-  if (cancelledOn !== null) return { status: 'Cancelled', startTimeUtc, endTimeUtc: time(cancelledOn) }
-  if (finishedOn === null) {
-    return startTimeUtc === null ? { status: 'NotStarted' } : { status: 'InProgress', startTimeUtc }
-  }
-  const endTimeUtc = time(finishedOn)
-  // A completed job keeps the reason of its last failed attempt, but only a completed one has a return value, if null.
-  if (returnvalue !== null) return { status: 'Completed', startTimeUtc, endTimeUtc }
-  return { status: 'Failed', startTimeUtc, endTimeUtc, errorDetails: failureOf(failedReason) }
-}
-
-function time (milliseconds: string | null): Date | null {
-  return milliseconds === null ? null : new Date(Number(milliseconds))
-}
-
-/** BullMQ keeps the message of an error; {@link fabricProcessor} makes the message of a `WorkloadError` its JSON. */
-function failureOf (failedReason: string | null): ErrorDetails {
-  return failedReason === 'job stalled more than allowable limit' ? WORKER_LOST : toErrorDetails(failedReason)
-}
-
-/**
- * Wraps the function of a worker, so that people see what its `WorkloadError`s say, and no cancelled job is run.
- *
- * In BullMQ such a job's `failedReason` is the JSON of its `ErrorDetails`; other errors pass unchanged.
- *
- * @example
- * new Worker(queue.name, fabricProcessor(queue, async (job) => forecast(job.data)), { connection })
- */
-export function fabricProcessor<Data, Result> (
-  queue: BullmqReader, processor: Processor<Data, Result>
-): Processor<Data, Result> {
-  return async (job, token, signal) => {
-    if (job.id !== undefined && await isCancelled(queue, job.id)) throw unrecoverable('The job was cancelled.')
-    try {
-      return await processor(job, token, signal)
-    } catch (error) {
-      throw error instanceof WorkloadError ? storable(error) : error
-    }
-  }
-}
-
-function storable (error: WorkloadError): Error {
-  return Object.assign(new Error(errorDetailsAsText(error), { cause: error }), { stack: error.stack })
-}
-
-/** BullMQ tries no further an error of this name: the class itself would have to be loaded from there. */
-function unrecoverable (message: string): Error {
-  return Object.assign(new Error(message), { name: 'UnrecoverableError' })
-}
-
-/**
- * Cancels a job, which BullMQ has no word for: from now on its state is Cancelled. A job that no worker has yet is not
- * run ({@link fabricProcessor}); to one that runs, say so with `worker.cancelJob(id)` on the machine that has it, or let
- * it ask {@link isCancelled}.
- *
- * @returns false for a job that is finished, cancelled already, or not there
- */
-export async function cancelJob (queue: BullmqReader, jobInstanceId: string): Promise<boolean> {
-  const client = await connected(queue)
-  client.defineCommand('fabricCancelJob', { numberOfKeys: 1, lua: CANCEL })
-  return await client.runCommand('fabricCancelJob', [queue.toKey(jobInstanceId), Date.now()]) === 1
-}
-
-const CANCEL = `
-if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HEXISTS', KEYS[1], 'finishedOn') == 1 then return 0 end
-return redis.call('HSETNX', KEYS[1], '${CANCELLED_ON}', ARGV[1])`
-
-/** True for a job that {@link cancelJob} has cancelled. */
-export async function isCancelled (queue: BullmqReader, jobInstanceId: string): Promise<boolean> {
-  const client = await connected(queue)
-  return await client.hexists(queue.toKey(jobInstanceId), CANCELLED_ON) === 1
 }

@@ -7,12 +7,12 @@ const readErrorDetails = checkedCopy(ErrorDetails)
 export const JOB_FAILED = 'JobFailed'
 
 /**
- * Tells people why a job failed. What holds the contract's `ErrorDetails`, as a `WorkloadError` does and its copy in an
- * engine, says so in its own words; anything else gets the code `JobFailed` and its message, on one line, without a
- * stack, of at most 1,000 characters.
+ * Describes why a job failed. A failure that conforms to the contract's `ErrorDetails`, as a `WorkloadError` and its copy in
+ * an engine do, is described by its own code and message; anything else gets the code `JobFailed` and its message, on one
+ * line, without a stack, of at most 1,000 characters.
  *
- * @param failure a thrown value as the engine kept it: an error, its copy as a plain object, its message, or for an
- * engine that keeps no more than a text, what {@link errorDetailsAsText} made of it
+ * @param failure a thrown value as the engine stored it: an error, its copy as a plain object, its message, or what
+ * {@link errorDetailsAsText} made of it, for an engine that stores a text only
  */
 export function toErrorDetails (failure: unknown): ErrorDetails {
   const reading = readErrorDetails(typeof failure === 'string' ? parsed(failure) : failure)
@@ -21,7 +21,7 @@ export function toErrorDetails (failure: unknown): ErrorDetails {
     : { errorCode: JOB_FAILED, message: messageOf(failure) || 'The job failed without a message.', source: 'System' }
 }
 
-/** The failure of a job that no worker has any more, and that the engine will not give to another. */
+/** The failure of a job whose worker stopped, and that the engine will not give to another worker. */
 export const WORKER_LOST: ErrorDetails = {
   errorCode: 'JobWorkerLost',
   message: 'The job was lost: the worker that ran it stopped.',
@@ -42,21 +42,35 @@ function parsed (text: string): unknown {
   }
 }
 
+/** An `AggregateError`, as Node makes of a refused connection, often has no message of its own. */
 function messageOf (failure: unknown): string {
-  if (typeof failure === 'string') return oneLine(failure)
-  const message = typeof failure === 'object' && failure !== null && 'message' in failure ? failure.message : undefined
+  return ownMessage(failure) || oneLine(errorsIn(failure).map(ownMessage).filter((message) => message !== '').join('; '))
+}
+
+function ownMessage (failure: unknown): string {
+  const message = typeof failure === 'object' && failure !== null && 'message' in failure ? failure.message : failure
   return typeof message === 'string' ? oneLine(message) : ''
+}
+
+function errorsIn (failure: unknown): unknown[] {
+  return typeof failure === 'object' && failure !== null && 'errors' in failure && Array.isArray(failure.errors)
+    ? failure.errors
+    : []
 }
 
 const LONGEST_MESSAGE = 1_000
 /** The first frame of a stack, and all that follows it. */
 const STACK = /\n[ \t]*at [^\n]*(?::\d+:\d+|<anonymous>|native)[^]*$/
-const HALF_A_CHARACTER = /[\uD800-\uDBFF]$/
+const characters = new Intl.Segmenter()
 
 function oneLine (text: string): string {
-  // Whatever is cut off here is far beyond the longest message: half a stack frame cannot stay behind.
-  const line = text.slice(0, 10 * LONGEST_MESSAGE).replace(STACK, '').replace(/[\p{Cc}\s]+/gu, ' ').trim()
-  return line.length <= LONGEST_MESSAGE
-    ? line
-    : `${line.slice(0, LONGEST_MESSAGE - 1).replace(HALF_A_CHARACTER, '')}…`
+  // What is cut off here is far beyond the longest message, so half a stack frame cannot remain.
+  const line = cut(text, 10 * LONGEST_MESSAGE).replace(STACK, '').replace(/[\p{Cc}\s]+/gu, ' ').trim()
+    .replace(/\p{Surrogate}/gu, '\uFFFD')
+  return line.length <= LONGEST_MESSAGE ? line : `${cut(line, LONGEST_MESSAGE - 1)}…`
+}
+
+/** Cuts a text to a length, but never inside what people see as one character. */
+function cut (text: string, length: number): string {
+  return text.slice(0, characters.segment(text).containing(length)?.index)
 }

@@ -1,28 +1,113 @@
-import type { JobWithMetadata, PgBoss } from 'pg-boss'
+import type { SendOptions } from 'pg-boss'
 
-import type { ErrorDetails } from '../../schemas/index.js'
-import type { JobInstance, JobState, JobStateResolver } from '../callbacks.js'
+import type { CreateItemJobInstanceRequest } from '../../schemas/index.js'
+import type { CancelJobInstance, CreateJobInstance, JobInstance, JobStateResolver } from '../callbacks.js'
 import { askEngine, type EngineOptions } from './ask-engine.js'
-import { JOB_FAILED, toErrorDetails, WORKER_LOST } from './error-details.js'
-import { stampOf, type JobStamp } from './job-stamp.js'
+import { unknownJobType } from './failures.js'
+import { checkJobType, creationPayload, type EngineJobsOptions } from './job-options.js'
+import { ownerOf } from './owner.js'
+import { storedJobState } from './pg-boss-state.js'
+import {
+  cancelStoredJob, checkBoss, createStoredJob, findStoredJob, type PgBossReader, type PgBossSender
+} from './pg-boss-store.js'
 
 export type { EngineOptions } from './ask-engine.js'
-export { stampJob, type JobStamp, type Stamped } from './job-stamp.js'
+export type { FabricJobContext } from './job-context.js'
+export type { EngineJobsOptions } from './job-options.js'
+export { stampJob, withOwner, type OwnedData, type Owner } from './owner.js'
+export type { PgBossReader, PgBossSender } from './pg-boss-store.js'
+export { fabricWork, type FabricJobHandler, type FabricWorkOptions, type PgBossWorker } from './pg-boss-work.js'
 
-/** What {@link pgBossJobState} takes. */
+/** Options of {@link pgBossJobState}. */
 export interface PgBossJobStateOptions extends EngineOptions {
   /**
-   * Names the queue that the job was sent to; `undefined` says that there is none (404).
-   * @default the job type, where pg-boss takes it for a name: letters of ASCII, digits and `_ . - /`
+   * Names the queue of a job; `undefined` means that there is none: a create is 400 `UnknownJobType` then, the others are
+   * 404.
+   * @default the job type, if pg-boss accepts it as a name: ASCII letters, digits and `_ . - /`
    */
   queue?: (job: JobInstance) => string | undefined
 }
 
+/** Options of {@link pgBossJobs}. */
+export interface PgBossJobsOptions extends EngineJobsOptions, PgBossJobStateOptions {
+  /**
+   * Makes the data that the worker gets. What it throws is answered as what a callback of `fabricJobs` throws.
+   * @default the request's `creationPayload`, or `{}`
+   */
+  data?: (job: JobInstance, request: CreateItemJobInstanceRequest) => object
+  /**
+   * Makes pg-boss's options of the job, such as `priority`, `singletonKey` and `expireInSeconds` (15 minutes by default);
+   * the `id` is always the job instance's. Let `deleteAfterSeconds` keep jobs for an hour or more: Fabric asks once a minute,
+   * and a create that is repeated after the job has been deleted is a new job.
+   * @default none
+   */
+  options?: (job: JobInstance, request: CreateItemJobInstanceRequest) => Omit<SendOptions, 'id' | 'db'>
+}
+
 /**
- * A resolver over [pg-boss](https://github.com/timgit/pg-boss), jobs in PostgreSQL. The job's id is Fabric's
- * `jobInstanceId` and its data bears the stamp that {@link stampJob} makes; a job without, or with another's, is not there.
+ * The three callbacks of `fabricJobs` over [pg-boss](https://github.com/timgit/pg-boss), which keeps jobs in PostgreSQL.
  *
- * | state in pg-boss | that is | answer | startTimeUtc | endTimeUtc |
+ * **Create** sends a job whose id is the job instance's. A queue that does not exist is created, with pg-boss's defaults;
+ * create it yourself, before, to choose its policy and its options. The owner (tenant, workspace, item type, item, job type)
+ * and the `ActivityId` are stored in the column `trace_context`, in the same statement as the job: no job is without an owner,
+ * and `boss.update` does not touch it. The same create again, or several at once, is one job and 202 each time. 409
+ * `JobNotAccepted` if pg-boss did not take the job because of the queue's policy (`short`, `stately`, `exclusive`),
+ * `singletonKey` or `singletonSeconds`, or if a job of that id has another owner.
+ *
+ * **State** is {@link pgBossJobState}.
+ *
+ * **Cancel** cancels the job if it has this owner and has not ended, in one statement, and returns the state after that. A
+ * worker that is registered with {@link fabricWork} aborts the `signal` of a job that runs.
+ *
+ * PostgreSQL away is 503 `EngineUnavailable` at once if that is known, else after `timeout`. Listen to the `error` event of the
+ * boss: it reports lost connections.
+ *
+ * @param boss the boss; it may be started later, until then the answers are 503
+ * @throws {TypeError} if an option is invalid, or the boss is not a `PgBoss` of pg-boss 12.36 or newer.
+ *
+ * @example
+ * const boss = new PgBoss(process.env.DATABASE_URL)
+ * boss.on('error', (error) => app.log.error(error))
+ * await boss.start()
+ * await app.register(fabricJobs, { authentication, ...pgBossJobs(boss, { jobTypes: ['calculateForecast'] }) })
+ * await fabricWork(boss, 'calculateForecast', {}, ({ data }, { signal }) => calculateForecast(data, signal))
+ */
+export function pgBossJobs (
+  boss: PgBossSender, options: PgBossJobsOptions
+): { createJobInstance: CreateJobInstance, resolveJobState: JobStateResolver, cancelJobInstance: CancelJobInstance } {
+  const { jobTypes, queue = jobTypeAsQueue, data = creationPayload, options: jobOptions } = options
+  const checkType = checkJobType(jobTypes)
+  if (queue === jobTypeAsQueue) checkQueueNames(jobTypes)
+  const resolveJobState = pgBossJobState(boss, options)
+  const ask = askEngine(options)
+
+  return {
+    createJobInstance: async (job, request, { caller, activityId, log }) => {
+      checkType(job)
+      const name = queue(job)
+      if (name === undefined) throw unknownJobType(job)
+      const origin = { fabricJob: ownerOf(job, caller), fabricActivityId: activityId }
+      const payload = data(job, request)
+      const sendOptions = { ...jobOptions?.(job, request) }
+      await ask(() => createStoredJob(boss, { queue: name, id: job.jobInstanceId }, payload, sendOptions, origin), log)
+    },
+    resolveJobState,
+    cancelJobInstance: async (job, { caller, log }) => {
+      const name = queue(job)
+      if (name === undefined) return null
+      const cancelled = await ask(
+        () => cancelStoredJob(boss, { queue: name, id: job.jobInstanceId }, ownerOf(job, caller)), log)
+      return cancelled === undefined ? null : storedJobState(cancelled)
+    }
+  }
+}
+
+/**
+ * A resolver over [pg-boss](https://github.com/timgit/pg-boss), which keeps jobs in PostgreSQL. The job's id is Fabric's
+ * `jobInstanceId`, and its owner is stored with it by {@link pgBossJobs}, or in its data by {@link withOwner}; a job without an
+ * owner, or with another one than the request's, is not found.
+ *
+ * | state in pg-boss | meaning | status | startTimeUtc | endTimeUtc |
  * | --- | --- | --- | --- | --- |
  * | `created` | waits for a worker, for its time (`startAfter`), or for the jobs that it depends on (blocked) | NotStarted | | |
  * | `created`, started before | cancelled after it had started, then resumed | InProgress | started_on | |
@@ -34,108 +119,54 @@ export interface PgBossJobStateOptions extends EngineOptions {
  * | `failed` | no attempt is left; its copy in a dead letter queue, and what is redriven from there, are other jobs with other ids | Failed | started_on | completed_on |
  * | no such row | never sent, deleted, or removed by retention (`deleteAfterSeconds`, 7 days; `retentionSeconds`, 14 days) | 404 | | |
  *
- * pg-boss has no paused queues: a job that no worker takes stays `created`. It keeps the start of the latest attempt
- * alone, so the start time of a job that is tried again moves.
+ * pg-boss has no paused queues: a job that no worker takes stays `created`. It keeps only the start of the latest attempt,
+ * so the start time of a job that is tried again moves.
  *
- * What the worker threw is kept by pg-boss as a whole: of a `WorkloadError` people see its own code, message, source
- * and details, of anything else the message. A job that ran too long gets the code `JobTimedOut`, one whose worker died
+ * pg-boss stores what the worker threw: a `WorkloadError` with its code, message, source and details, anything else with its
+ * message. A job that ran longer than `expireInSeconds` has the code `JobTimedOut`; one whose server stopped or died has
  * `JobWorkerLost`.
  *
- * A poll is one query: the job's row by its primary key, with the stamp as a condition. (The first poll of a queue asks
- * for the queue, too.) PostgreSQL's driver can take no query back, so `signal` has nothing to do here; `timeout` bounds the
- * wait. Keep the data and the output of a job small, they come with its row. Listen to the `error` event of the boss:
- * it tells of lost connections.
+ * A poll is one query: the job's row by its primary key, with the owner as a condition. PostgreSQL's driver cannot cancel a
+ * query, so `signal` is not used; `timeout` bounds the wait.
  *
  * **A third engine** is one more file like this one and its neighbour:
  * 1. find out which states the engine knows, in its sources, and write the table above for them;
- * 2. the resolver: where the job is looked for, `null` where it cannot be, the question put through `askEngine`;
- * 3. `findJob`: one look-up on the engine's primary key, of a job that bears the stamp (`stampOf`, `bearsStamp`);
- * 4. `toJobState`: a job that will be tried again is not Failed, one that has begun is not NotStarted;
- * 5. `failureOf`: how the engine keeps what a worker threw, handed to `toErrorDetails`;
- * 6. the engine as an optional peer dependency, imported as types only; an entry under `exports`;
- * 7. the same tests: each state reached for real, the stamp, the engine down and back.
+ * 2. where the owner is stored so that no worker can replace it;
+ * 3. the three callbacks, each operation run through `askEngine`, the owner checked in the engine's own operation;
+ * 4. the state: a job that will be tried again is not Failed, one that has begun is not NotStarted;
+ * 5. how the engine stores what a worker threw, given to `toErrorDetails`;
+ * 6. the worker's side: one job and a `signal` that is aborted when the job is cancelled on any server;
+ * 7. the engine as an optional peer dependency, imported as types only; an entry under `exports`;
+ * 8. the same tests: each state reached for real, the owner, the engine down and back.
  *
- * @throws {TypeError} when an option makes no sense.
+ * @throws {TypeError} if an option is invalid, or the boss is not a `PgBoss` of pg-boss 12.36 or newer.
  *
  * @example
- * const boss = new PgBoss(process.env.DATABASE_URL)
- * boss.on('error', (error) => app.log.error(error))
- * await boss.start()
  * await app.register(fabricJobState, { resolveJobState: pgBossJobState(boss), authentication })
  */
 export function pgBossJobState (boss: PgBossReader, options: PgBossJobStateOptions = {}): JobStateResolver {
+  checkBoss(boss)
   const { queue = jobTypeAsQueue } = options
   const ask = askEngine(options)
 
   return async (job, { caller, log }) => {
     const name = queue(job)
-    // PostgreSQL's text holds no NUL, so no job can have been stored with one.
-    if (name === undefined || [job.itemType, job.jobType].some((type) => type.includes('\0'))) return null
-    const found = await ask(() => findJob(boss, name, job.jobInstanceId, stampOf(job, caller)), log)
-    return found === undefined ? null : toJobState(found)
+    if (name === undefined) return null
+    const found = await ask(() => findStoredJob(boss, { queue: name, id: job.jobInstanceId }, ownerOf(job, caller)), log)
+    return found === undefined ? null : storedJobState(found)
   }
 }
-
-/** The part of a `PgBoss` that polls need. */
-export type PgBossReader = Pick<PgBoss, 'findJobs'>
-
-type StoredJob = Pick<JobWithMetadata, 'state' | 'startedOn' | 'completedOn' | 'output'>
 
 const QUEUE_NAME = /^[\w.\-/]+$/
 
-function jobTypeAsQueue ({ jobType }: JobInstance): string | undefined {
+function jobTypeAsQueue ({ jobType }: Pick<JobInstance, 'jobType'>): string | undefined {
   return QUEUE_NAME.test(jobType) ? jobType : undefined
 }
 
-async function findJob (boss: PgBossReader, queue: string, id: string, fabricJob: JobStamp): Promise<StoredJob | undefined> {
-  try {
-    const [job] = await boss.findJobs(queue, { id, data: { fabricJob }, limit: 1 })
-    return job
-  } catch (error) {
-    if (isQueueMissing(error)) return undefined
-    throw error
+function checkQueueNames (jobTypes: readonly string[]): void {
+  const invalid = jobTypes.find((jobType) => jobTypeAsQueue({ jobType }) === undefined)
+  if (invalid !== undefined) {
+    throw new TypeError(
+      `fastify-fabric-job-state: pg-boss cannot use the job type "${invalid}" as the name of a queue; set the option queue.`)
   }
 }
-
-function isQueueMissing (error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'PGBOSS_QUEUE_NOT_FOUND'
-}
-
-function toJobState ({ state, startedOn, completedOn, output }: StoredJob): JobState {
-  switch (state) {
-    case 'created':
-    case 'retry':
-    case 'active':
-      return startedOn ? { status: 'InProgress', startTimeUtc: startedOn } : { status: 'NotStarted' }
-    case 'completed':
-      return { status: 'Completed', startTimeUtc: startedOn, endTimeUtc: completedOn }
-    case 'cancelled':
-      return { status: 'Cancelled', startTimeUtc: startedOn, endTimeUtc: completedOn }
-    case 'failed':
-      return { status: 'Failed', startTimeUtc: startedOn, endTimeUtc: completedOn, errorDetails: failureOf(output) }
-    default:
-      throw unknownState(state)
-  }
-}
-
-/** The compiler refuses the call as soon as pg-boss declares a state that the switch above lacks. */
-function unknownState (state: never): Error {
-  return new Error(`pg-boss says that the job is "${String(state)}", a state that is not known here.`)
-}
-
-/** pg-boss keeps an error as a plain object, any other thing as `{ value }`, and writes some failures itself. */
-function failureOf (output: unknown): ErrorDetails {
-  const failure = typeof output === 'object' && output !== null && 'value' in output ? output.value : output
-  const details = toErrorDetails(failure)
-  // Who has a code has chosen the message.
-  return (details.errorCode === JOB_FAILED ? ENGINE_FAILURES.get(details.message) : undefined) ?? details
-}
-
-const ENGINE_FAILURES = new Map<string, ErrorDetails>([
-  ['job timed out', {
-    errorCode: 'JobTimedOut',
-    message: 'The job took longer than it is allowed to and was given up.',
-    source: 'System'
-  }],
-  ['job heartbeat timeout', WORKER_LOST]
-])

@@ -5,14 +5,20 @@ import t from 'tap'
 import typescript from 'typescript'
 
 import { askEngine } from '../../lib/engines/ask-engine.js'
+import { WorkloadError } from '../../lib/index.js'
 
 const { ModuleKind, transpileModule } = typescript
 
 const UNAVAILABLE = {
-  name: 'WorkloadError', statusCode: 503, errorCode: 'EngineUnavailable', source: 'System', isPermanent: false
+  name: 'WorkloadError',
+  statusCode: 503,
+  errorCode: 'EngineUnavailable',
+  source: 'System',
+  isPermanent: false,
+  headers: { 'Retry-After': '5' }
 }
 
-t.test('what the engine says is handed on, and what keeps it from saying it becomes 503', async (t) => {
+t.test('returns what the engine answers; any failure of the engine becomes 503 with Retry-After', async (t) => {
   const ask = askEngine()
   const { log } = Fastify()
   t.equal(await ask(async () => 7, log), 7)
@@ -21,7 +27,12 @@ t.test('what the engine says is handed on, and what keeps it from saying it beco
   await t.rejects(ask(() => { throw cause }, log), { ...UNAVAILABLE, cause })
 })
 
-t.test('an engine that is late is not waited for, and what it says then goes to the log', async (t) => {
+t.test('a WorkloadError of an operation is thrown as it is', async (t) => {
+  const error = new WorkloadError({ statusCode: 409, errorCode: 'JobNotAccepted', message: 'No.', source: 'System' })
+  t.equal(await askEngine()(() => Promise.reject(error), Fastify().log).catch((thrown: unknown) => thrown), error)
+})
+
+t.test('an engine that is late is not waited for, and its later failure is logged', async (t) => {
   const lines: string[] = []
   const { log } = Fastify({ logger: { stream: { write: (line: string) => lines.push(line) } } })
   let fail = (_error: Error) => {}
@@ -35,13 +46,13 @@ t.test('an engine that is late is not waited for, and what it says then goes to 
   })
 })
 
-t.test('a timeout that is none is refused', async (t) => {
+t.test('an invalid timeout is refused at registration', async (t) => {
   for (const timeout of [0, -1, 1.5, NaN, 2 ** 31]) {
     t.throws(() => askEngine({ timeout }), { name: 'TypeError', message: /timeout is a whole number of milliseconds/ })
   }
 })
 
-t.test('nothing of an engine is loaded with its resolver: who has only one installs only one', async (t) => {
+t.test('the entry of an engine imports no package, so a host with one engine installs one engine', async (t) => {
   for (const name of ['pg-boss', 'bullmq']) {
     const source = readFileSync(new URL(`../../lib/engines/${name}.ts`, import.meta.url), 'utf8')
     const compilerOptions = { module: ModuleKind.ESNext, verbatimModuleSyntax: true }

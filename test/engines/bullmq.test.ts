@@ -1,92 +1,18 @@
-import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
-import { FlowProducer, Queue, UnrecoverableError, Worker, type Job, type JobsOptions, type Processor } from 'bullmq'
+import { Queue, UnrecoverableError } from 'bullmq'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 
-import { bullmqJobState, cancelJob, fabricProcessor, isCancelled, stampJob } from '../../lib/engines/bullmq.js'
+import { bullmqJobState, withOwner } from '../../lib/engines/bullmq.js'
 import { WorkloadError, type JobInstance } from '../../lib/index.js'
+import { Engine, heard, TOKEN } from './bullmq-engine.js'
 import { CALLER, ENGINE_DOWN, holdStamp, NOT_THERE, Poller, someJob, state, type Answer } from './polling.js'
 import { Proxy, REDIS_URL, skipWithout } from './services.js'
 
 const skip = await skipWithout('Redis', REDIS_URL)
-const TOKEN = 'worker'
 const HOUR = 3_600_000
-
-/** BullMQ under a prefix of its own, which goes with the test: a queue for each job type, by that name. */
-class Engine {
-  readonly #options: { connection: { url: string }, prefix: string }
-  readonly #queues = new Map<string, Queue>()
-  readonly #closers: Array<() => Promise<void>> = []
-
-  constructor (t: Test, url = REDIS_URL) {
-    // A lost connection is tried again at once, and not after BullMQ's second.
-    const connection = { url, retryStrategy: () => 10 }
-    this.#options = { connection, prefix: `test-${randomUUID()}` }
-    t.teardown(() => this.#clear())
-  }
-
-  queue (jobType: string): Queue {
-    const queue = this.#queues.get(jobType) ?? new Queue(jobType, this.#options).on('error', () => {})
-    this.#queues.set(jobType, queue)
-    return queue
-  }
-
-  worker (jobType: string, processor: Processor | null): Worker {
-    const options = { ...this.#options, autorun: false, skipStalledCheck: true, maxStalledCount: 1 }
-    const worker = new Worker(jobType, processor, options)
-    this.#closers.push(() => worker.close(true))
-    return worker.on('error', () => {})
-  }
-
-  flow (): FlowProducer {
-    const flow = new FlowProducer(this.#options)
-    this.#closers.push(() => flow.close())
-    return flow
-  }
-
-  /** Adds a job as the host does when Fabric asks it to start one. */
-  async add (job: JobInstance, options: JobsOptions = {}): Promise<JobInstance> {
-    const { id, data } = stampJob(job, CALLER, {})
-    await this.queue(job.jobType).add(job.jobType, data, { ...options, jobId: id })
-    return job
-  }
-
-  /** A worker takes the next job, and holds it. */
-  async take (jobType: string): Promise<Job> {
-    const job = await this.worker(jobType, null).getNextJob(TOKEN, { block: false })
-    if (job === undefined) throw new Error(`no job in ${jobType}`)
-    return job
-  }
-
-  /** The worker that holds the jobs of a type dies, and BullMQ comes to know. */
-  async loseWorker ({ jobType, jobInstanceId }: JobInstance): Promise<void> {
-    const queue = this.queue(jobType)
-    const client = await queue.getBackend().client
-    const backend = this.worker(jobType, null).getBackend()
-    await client.del(queue.toKey(`${jobInstanceId}:lock`))
-    const check = async () => {
-      await client.del(queue.toKey('stalled-check'))
-      await backend.moveStalledJobsToWait()
-    }
-    // The first look marks a job, the second finds it still there.
-    await check()
-    await check()
-  }
-
-  async #clear (): Promise<void> {
-    await Promise.all(this.#closers.map((close) => close()))
-    for (const queue of this.#queues.values()) {
-      await queue.obliterate({ force: true })
-      // That leaves the jobs that are in no list.
-      await queue.getBackend().removeOrphanedJobs()
-      await queue.close()
-    }
-  }
-}
 
 /** What BullMQ itself says of a job, and what Fabric is told; its times by the names of the fields that they come from. */
 interface Told extends Answer {
@@ -105,23 +31,27 @@ class Story {
 
   async tell (what: string, job: JobInstance): Promise<void> {
     const queue = this.engine.queue(job.jobType)
-    const stored: Job | undefined = await queue.getJob(job.jobInstanceId)
+    const client = await queue.getBackend().client
     const { statusCode, body } = await this.#fabric.poll(job)
     this.told[what] = {
       bullmq: await queue.getJobState(job.jobInstanceId),
       statusCode,
-      body: {
-        ...Object(body),
-        ...named(body, 'startTimeUtc', stored, 'processedOn'),
-        ...named(body, 'endTimeUtc', stored, 'finishedOn')
-      }
+      body: withFieldNames(body, await client.hgetall(queue.toKey(job.jobInstanceId)))
     }
   }
 }
 
-function named (body: unknown, property: string, job: Job | undefined, field: 'processedOn' | 'finishedOn'): object {
-  const told: unknown = Object(body)[property]
-  return told !== undefined && told === new Date(job?.[field] ?? NaN).toJSON() ? { [property]: field } : {}
+/** Each time of the answer as the name of the field of the job's hash that holds it. */
+function withFieldNames (body: unknown, hash: Record<string, string>): object {
+  return Object.fromEntries(Object.entries(Object(body)).map(([property, value]) => {
+    const field = TIMES[property]?.find((name) => value === new Date(Number(hash[name])).toJSON())
+    return [property, field ?? value]
+  }))
+}
+
+const TIMES: Record<string, string[]> = {
+  startTimeUtc: ['processedOn', 'fabricStartedOn', 'finishedOn'],
+  endTimeUtc: ['fabricCancelledOn', 'finishedOn']
 }
 
 const NOT_STARTED = state({ status: 'NotStarted' })
@@ -129,6 +59,11 @@ const IN_PROGRESS = state({ status: 'InProgress', startTimeUtc: 'processedOn' })
 const COMPLETED = state({ status: 'Completed', startTimeUtc: 'processedOn', endTimeUtc: 'finishedOn' })
 const failed = (errorDetails: object) =>
   state({ status: 'Failed', startTimeUtc: 'processedOn', endTimeUtc: 'finishedOn', errorDetails })
+const abandoned = (errorDetails: object) => state({ status: 'Failed', endTimeUtc: 'finishedOn', errorDetails })
+const CANCELLED = state({ status: 'Cancelled', endTimeUtc: 'fabricCancelledOn' })
+const CANCELLED_AFTER_START = state({
+  status: 'Cancelled', startTimeUtc: 'processedOn', endTimeUtc: 'fabricCancelledOn'
+})
 const jobFailed = (message: string) => failed({ errorCode: 'JobFailed', message, source: 'System' })
 
 t.test('Fabric is told each state of a BullMQ job as the table says', { skip }, async (t) => {
@@ -152,7 +87,7 @@ t.test('Fabric is told each state of a BullMQ job as the table says', { skip }, 
   await story.tell('waiting in a paused queue', await engine.add(ofType('paused')))
 
   const parent = ofType('parent')
-  const { id, data } = stampJob(parent, CALLER, {})
+  const { id, data } = withOwner(parent, CALLER, {})
   await engine.flow().add({
     name: 'parent', queueName: 'parent', data, opts: { jobId: id }, children: [{ name: 'child', queueName: 'child' }]
   })
@@ -201,8 +136,48 @@ t.test('Fabric is told each state of a BullMQ job as the table says', { skip }, 
   await engine.take('stalls')
   await engine.loseWorker(stalls)
   await story.tell('stalled too often', stalls)
-  await run(engine, stalls, async () => {})
+  await engine.run('stalls', async () => {})
   await story.tell('stalled too often, and given up', stalls)
+
+  const starts = await engine.add(ofType('starts'))
+  await engine.take('starts')
+  await engine.loseWorker(starts)
+  await engine.run('starts', async () => {}, { maxStartedAttempts: 1 })
+  await story.tell('started too often', starts)
+
+  const dependent = ofType('dependent')
+  await engine.addWithFailingChild(dependent)
+  await engine.run('dependent', async () => {})
+  await story.tell('never ran, because a job that it depends on failed', dependent)
+
+  const steps = await engine.add(ofType('steps'))
+  await (await engine.take('steps')).updateData({ step: 2 })
+  await story.tell('active, its data replaced', steps)
+
+  const idle = await engine.add(ofType('idle'))
+  await engine.cancel(idle)
+  await story.tell('cancelled while it waits', idle)
+  await engine.run('idle', async () => {})
+  await story.tell('cancelled while it waits, and dropped by a worker', idle)
+
+  const busy = await engine.add(ofType('busy'))
+  const held = await engine.take('busy')
+  await engine.cancel(busy)
+  await story.tell('cancelled while it runs', busy)
+  await held.moveToCompleted(undefined, TOKEN, false)
+  await story.tell('cancelled while it runs, and completed', busy)
+
+  const between = await engine.add(ofType('between'), { attempts: 3 })
+  await (await engine.take('between')).moveToFailed(new Error('once'), TOKEN)
+  await engine.cancel(between)
+  await story.tell('cancelled between two attempts', between)
+  await engine.run('between', async () => {})
+  await story.tell('cancelled between two attempts, and dropped by a worker', between)
+
+  const skewed = await engine.add(ofType('skewed'))
+  await (await engine.take('skewed')).moveToCompleted(undefined, TOKEN, false)
+  await engine.set(skewed, 'processedOn', Date.now() + HOUR)
+  await story.tell('completed on a machine whose clock is behind', skewed)
 
   const gone = await engine.add(ofType('gone'), { removeOnComplete: true })
   await (await engine.take('gone')).moveToCompleted('', TOKEN, false)
@@ -215,23 +190,17 @@ t.test('Fabric is told each state of a BullMQ job as the table says', { skip }, 
 
   for (const [what, thrown] of Object.entries(THROWN)) {
     const job = await engine.add(ofType('throws'))
-    await run(engine, job, async () => { throw thrown })
+    await engine.run('throws', async () => { throw thrown })
     await story.tell(`threw ${what}`, job)
   }
 
+  const text = await engine.add(ofType('text'))
+  // eslint-disable-next-line no-throw-literal -- what workers do
+  await engine.runPlain('text', async () => { throw 'The disk is full.' })
+  await story.tell('threw a text, in a worker without fabricProcessor', text)
+
   t.strictSame(story.told, TOLD)
 })
-
-/** A worker runs the one job that waits, and what becomes of it is stored. */
-async function run (engine: Engine, { jobType }: JobInstance, processor: Processor): Promise<void> {
-  const worker = engine.worker(jobType, fabricProcessor(engine.queue(jobType), processor))
-  await Promise.all([worker.run(), closeAfterOne(worker)])
-}
-
-async function closeAfterOne (worker: Worker): Promise<void> {
-  await Promise.race([once(worker, 'completed'), once(worker, 'failed')])
-  await worker.close()
-}
 
 const THROWN = {
   'a WorkloadError': new WorkloadError({
@@ -244,8 +213,12 @@ const THROWN = {
     moreDetails: [{ errorCode: 'Points', message: '3 < 12', additionalParameters: [{ name: 'points', value: '3' }] }],
     cause: new Error('SELECT … FROM sales')
   }),
+  'a text': 'The disk is full.',
+  nothing: undefined,
+  'an object': { code: 507, message: 'The disk is full.' },
   'an Error': new Error('The disk is full.'),
   'an Error without a message': new Error(''),
+  'an AggregateError without a message': new AggregateError([new Error('No memory.'), new Error('No disk.')], ''),
   'an Error with JSON for a message': new Error('{"code":507}')
 }
 
@@ -277,7 +250,30 @@ const TOLD: Record<string, Told> = {
   unrecoverable: { bullmq: 'failed', ...jobFailed('never') },
   stalled: { bullmq: 'waiting', ...IN_PROGRESS },
   'stalled too often': { bullmq: 'waiting', ...IN_PROGRESS },
-  'stalled too often, and given up': { bullmq: 'failed', ...failed(WORKER_LOST) },
+  'stalled too often, and given up': { bullmq: 'failed', ...abandoned(WORKER_LOST) },
+  'started too often': {
+    bullmq: 'failed',
+    ...abandoned({
+      errorCode: 'JobFailed', message: 'The job was started more often than it is allowed to.', source: 'System'
+    })
+  },
+  'never ran, because a job that it depends on failed': {
+    bullmq: 'failed',
+    ...abandoned({ errorCode: 'JobFailed', message: 'A job that this job depends on failed.', source: 'System' })
+  },
+  'active, its data replaced': { bullmq: 'active', ...IN_PROGRESS },
+  'cancelled while it waits': { bullmq: 'waiting', ...CANCELLED },
+  'cancelled while it waits, and dropped by a worker': { bullmq: 'failed', ...CANCELLED },
+  'cancelled while it runs': { bullmq: 'active', ...CANCELLED_AFTER_START },
+  'cancelled while it runs, and completed': { bullmq: 'completed', ...CANCELLED_AFTER_START },
+  'cancelled between two attempts': { bullmq: 'waiting', ...CANCELLED_AFTER_START },
+  'cancelled between two attempts, and dropped by a worker': {
+    bullmq: 'failed',
+    ...state({ status: 'Cancelled', startTimeUtc: 'fabricStartedOn', endTimeUtc: 'fabricCancelledOn' })
+  },
+  'completed on a machine whose clock is behind': {
+    bullmq: 'completed', ...state({ status: 'Completed', startTimeUtc: 'finishedOn', endTimeUtc: 'finishedOn' })
+  },
   'removed on completion': { bullmq: 'unknown', ...NOT_THERE },
   'in no list': { bullmq: 'unknown', ...NOT_STARTED },
   'threw a WorkloadError': {
@@ -291,8 +287,15 @@ const TOLD: Record<string, Told> = {
       moreDetails: [{ errorCode: 'Points', message: '3 < 12', additionalParameters: [{ name: 'points', value: '3' }] }]
     })
   },
+  'threw a text': { bullmq: 'failed', ...jobFailed('The disk is full.') },
+  'threw a text, in a worker without fabricProcessor': {
+    bullmq: 'failed', ...jobFailed('The job failed without a message.')
+  },
+  'threw nothing': { bullmq: 'failed', ...jobFailed('The job failed without a message.') },
+  'threw an object': { bullmq: 'failed', ...jobFailed('The disk is full.') },
   'threw an Error': { bullmq: 'failed', ...jobFailed('The disk is full.') },
   'threw an Error without a message': { bullmq: 'failed', ...jobFailed('The job failed without a message.') },
+  'threw an AggregateError without a message': { bullmq: 'failed', ...jobFailed('No memory.; No disk.') },
   'threw an Error with JSON for a message': { bullmq: 'failed', ...jobFailed('{"code":507}') }
 }
 
@@ -312,51 +315,13 @@ t.test('the table of states holds every state that the installed BullMQ knows', 
   for (const each of states) t.match(table, `\`${each}\``, each)
 })
 
-t.test('a cancelled job is Cancelled from then on, whatever becomes of it', { skip }, async (t) => {
-  const engine = new Engine(t)
-  const queue = engine.queue('calculateForecast')
-  const fabric = new Poller(bullmqJobState(queue))
-  const startTimeUtc = async ({ jobInstanceId }: JobInstance) =>
-    new Date(Number((await queue.getJob(jobInstanceId))?.processedOn)).toJSON()
-
-  const waiting = await engine.add(someJob())
-  t.equal(await cancelJob(queue, waiting.jobInstanceId), true)
-  t.match(await fabric.poll(waiting), state({ status: 'Cancelled', startTimeUtc: undefined, endTimeUtc: /Z$/ }))
-  t.equal(await cancelJob(queue, waiting.jobInstanceId), false, 'once is enough')
-
-  const ran: unknown[] = []
-  await run(engine, waiting, async (job) => { ran.push(job.id) })
-  t.strictSame(ran, [], 'it is not run')
-  t.equal(await queue.getJobState(waiting.jobInstanceId), 'failed', 'nor tried again')
-  t.match(await fabric.poll(waiting), state({ status: 'Cancelled' }))
-
-  const active = await engine.add(someJob())
-  const held = await engine.take('calculateForecast')
-  t.equal(await isCancelled(queue, active.jobInstanceId), false)
-  await cancelJob(queue, active.jobInstanceId)
-  t.equal(await isCancelled(queue, active.jobInstanceId), true)
-  const told = await fabric.poll(active)
-  t.match(told, state({ status: 'Cancelled', startTimeUtc: await startTimeUtc(active), endTimeUtc: /Z$/ }), 'while it runs')
-  await held.moveToCompleted(undefined, TOKEN, false)
-  t.strictSame(await fabric.poll(active), told, 'and stays so')
-
-  const finished = await engine.add(someJob())
-  await (await engine.take('calculateForecast')).moveToCompleted(undefined, TOKEN, false)
-  t.equal(await cancelJob(queue, finished.jobInstanceId), false)
-  t.match(await fabric.poll(finished), state({ status: 'Completed' }), 'too late')
-
-  const absent = someJob()
-  t.equal(await cancelJob(queue, absent.jobInstanceId), false)
-  t.strictSame(await fabric.poll(absent), NOT_THERE, 'not there, and not made by it')
-})
-
 t.test('a job is there only for its own tenant, workspace, item type, item and job type', { skip }, async (t) => {
   const engine = new Engine(t)
   const queue = engine.queue('forecasts')
   const fabric = new Poller(bullmqJobState(queue))
   const job = someJob()
   const add = (name: string, data: unknown, jobId: string) => queue.add(name, data, { jobId })
-  await add('a', stampJob(job, CALLER, {}).data, job.jobInstanceId)
+  await add('a', withOwner(job, CALLER, {}).data, job.jobInstanceId)
   t.strictSame(await fabric.poll(job), NOT_STARTED, 'its own')
 
   await holdStamp(t, fabric, job)
@@ -433,10 +398,6 @@ t.test('while Redis is away the answer is 503, and the state again as soon as it
   await backAgain
   t.strictSame(await fabric.poll(job), NOT_STARTED, 'back again')
 })
-
-function heard (client: { once (event: string, listener: () => void): unknown }, event: string): Promise<void> {
-  return new Promise((resolve) => client.once(event, resolve))
-}
 
 t.test('as long as there has been no connection at all the answer is 503', async (t) => {
   const proxy = new Proxy(REDIS_URL)

@@ -48,6 +48,19 @@ t.test('anything else gets a code and its message', async (t) => {
   }
 })
 
+t.test('an AggregateError without a message has the messages of its errors', async (t) => {
+  const refused = ['connect ECONNREFUSED ::1:5432', 'connect ECONNREFUSED 127.0.0.1:5432']
+  const error = new AggregateError(refused.map((message) => new Error(message)))
+  const message = refused.join('; ')
+  t.equal(toErrorDetails(error).message, message)
+  t.equal(toErrorDetails({ message: '', errors: refused.map((message) => ({ message })) }).message, message, 'its copy')
+  t.equal(toErrorDetails(new AggregateError([error], 'No database.')).message, 'No database.')
+  t.equal(toErrorDetails(new AggregateError([])).message, 'The job failed without a message.')
+  const itself = new AggregateError([])
+  itself.errors.push(itself)
+  t.equal(toErrorDetails(itself).message, 'The job failed without a message.', 'which contains itself')
+})
+
 t.test('nobody is shown a stack', async (t) => {
   const outer = new Error('outer', { cause: new Error('inner') })
   const thrown = [new Error('The disk is full.'), outer, new RangeError('two\nlines')]
@@ -60,11 +73,16 @@ t.test('nobody is shown a stack', async (t) => {
 
 t.test('a message is one line of at most 1,000 characters, none of them half', async (t) => {
   const line = /^[^\p{Cc}\p{Surrogate}]{1,1000}$/u
-  const anyText = fc.string({ unit: 'binary', maxLength: 3_000, size: 'max' })
+  const anyText = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 3_000, size: 'max' }),
+    fc.array(fc.integer({ min: 0, max: 0xFFFF }), { maxLength: 3_000, size: 'max' }).map((units) => String.fromCharCode(...units)))
   fc.assert(fc.property(anyText, (text) => line.test(toErrorDetails(text).message)))
   t.equal(toErrorDetails('x'.repeat(1_000)).message.length, 1_000)
   t.equal(toErrorDetails('x'.repeat(1_001)).message, `${'x'.repeat(999)}…`)
   t.equal(toErrorDetails(`${'x'.repeat(998)}😀😀`).message, `${'x'.repeat(998)}…`)
+  t.equal(toErrorDetails(`x${' '.repeat(9_998)}😀`).message, 'x', 'at 10,000 characters, where the text is cut first')
+  t.equal(toErrorDetails(`${'x'.repeat(997)}👩‍👧${'x'.repeat(9)}`).message, `${'x'.repeat(997)}…`, 'of several code points')
+  t.equal(toErrorDetails('half \uD83D').message, 'half \uFFFD')
   const frames = Array.from({ length: 1_000 }, (_, i) => `    at secret${i} (/srv/secret.js:${i}:1)`).join('\n')
   t.equal(toErrorDetails(`${'x'.repeat(9_950)}\n${frames}`).message, `${'x'.repeat(999)}…`)
 })

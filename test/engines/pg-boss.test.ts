@@ -1,39 +1,17 @@
-import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 import { PGlite } from '@electric-sql/pglite'
 import Fastify from 'fastify'
-import { fromPglite, PgBoss, states, TestClock, type ConstructorOptions } from 'pg-boss'
+import { fromPglite, states, TestClock, type ConstructorOptions, type PgBoss } from 'pg-boss'
 import t, { type Test } from 'tap'
 
-import { pgBossJobState, stampJob, type PgBossReader } from '../../lib/engines/pg-boss.js'
+import { pgBossJobState, withOwner } from '../../lib/engines/pg-boss.js'
 import { fabricJobState, WorkloadError, type JobInstance } from '../../lib/index.js'
+import { Engine, send, startBoss } from './pg-boss-engine.js'
 import { CALLER, ENGINE_DOWN, holdStamp, NOT_THERE, Poller, someJob, state, type Answer } from './polling.js'
 import { DATABASE_URL, Proxy, skipWithout } from './services.js'
 
-const QUIET = { supervise: false, schedule: false, registerInstance: false, monitorIntervalSeconds: 1 }
 const skip = await skipWithout('PostgreSQL', DATABASE_URL)
-
-/** A boss in a schema of its own, which goes with the test. */
-async function startBoss (t: Test, options: ConstructorOptions): Promise<PgBoss> {
-  const schema = `jobs_${randomUUID().replaceAll('-', '')}`
-  const boss = await new PgBoss({ ...QUIET, schema, ...options }).on('error', () => {}).start()
-  t.teardown(async () => {
-    await boss.stop({ graceful: false })
-    if (options.db !== undefined) return
-    const last = await new PgBoss({ ...QUIET, schema, connectionString: DATABASE_URL }).on('error', () => {}).start()
-    await last.getDb().executeSql(`DROP SCHEMA ${schema} CASCADE`)
-    await last.stop({ graceful: false })
-  })
-  return boss
-}
-
-/** Sends a job as the host does when Fabric asks it to start one. */
-async function send (boss: PgBoss, job: JobInstance, options = {}): Promise<JobInstance> {
-  const { id, data } = stampJob(job, CALLER, { seconds: 1 })
-  await boss.send(job.jobType, data, { id, ...options })
-  return job
-}
 
 // PGlite takes its seconds to start where the machine is busy.
 t.setTimeout(120_000)
@@ -73,7 +51,7 @@ async function story (t: Test, options: ConstructorOptions): Promise<Record<stri
   await boss.createQueue('inAFlow')
   const [parent, child] = [ofType('inAFlow'), ofType('inAFlow')]
   const inFlow = (job: JobInstance) => {
-    const { id, data } = stampJob(job, CALLER, {})
+    const { id, data } = withOwner(job, CALLER, {})
     return { name: job.jobType, data, options: { id } }
   }
   await boss.flow([{ ref: 'parent', ...inFlow(parent) }, { ref: 'child', ...inFlow(child), dependsOn: ['parent'] }])
@@ -151,7 +129,7 @@ async function story (t: Test, options: ConstructorOptions): Promise<Record<stri
   await boss.work('throws', async ([job]) => { throw THROWN[String(Reflect.get(job?.data ?? {}, 'what'))] })
   for (const what of Object.keys(THROWN)) {
     const job = ofType('throws')
-    const { id, data } = stampJob(job, CALLER, { what })
+    const { id, data } = withOwner(job, CALLER, { what })
     const hasFailed = boss.getSpy('throws').waitForJobWithId(id, 'failed')
     await boss.send('throws', data, { id })
     await pass(1)
@@ -259,11 +237,15 @@ t.test('the table of states holds every state that the installed pg-boss knows',
   for (const each of Object.values(states)) t.match(source, `\n * | \`${each}\``, each)
 })
 
-t.test('a state that the table lacks is never told as another: 500', async (t) => {
-  const findJobs = async () => [{ state: 'suspended', startedOn: null, completedOn: null, output: null }]
-  // Stands in for a pg-boss of the future.
-  const fabric = new Poller(pgBossJobState({ findJobs } as unknown as PgBossReader))
-  const { statusCode, body } = await fabric.poll(someJob())
+t.test('answers 500 for a state that the table lacks', { skip }, async (t) => {
+  const engine = new Engine(t)
+  const boss = await engine.start()
+  await boss.createQueue('calculateForecast')
+  const job = await send(boss, someJob())
+  // As a pg-boss of the future might.
+  await engine.sql("ALTER TYPE SCHEMA.job_state ADD VALUE 'suspended'")
+  await engine.sql("UPDATE SCHEMA.job SET state = 'suspended'")
+  const { statusCode, body } = await new Poller(pgBossJobState(boss)).poll(job)
   t.equal(statusCode, 500)
   t.match(body, { errorCode: 'InternalError', source: 'System' })
 })
@@ -273,7 +255,7 @@ t.test('a job is there only for its own tenant, workspace, item type, item and j
   const fabric = new Poller(pgBossJobState(boss, { queue: () => 'forecasts' }))
   await boss.createQueue('forecasts')
   const job = someJob()
-  const { id, data } = stampJob(job, CALLER, {})
+  const { id, data } = withOwner(job, CALLER, {})
   await boss.send('forecasts', data, { id })
   t.strictSame(await fabric.poll(job), NOT_STARTED, 'its own')
 
@@ -284,7 +266,7 @@ t.test('a job is there only for its own tenant, workspace, item type, item and j
   t.strictSame(await fabric.poll(bare), NOT_THERE, 'without a stamp')
 
   const anonymous = someJob()
-  await boss.send('forecasts', stampJob(anonymous, undefined, {}).data, { id: anonymous.jobInstanceId })
+  await boss.send('forecasts', withOwner(anonymous, undefined, {}).data, { id: anonymous.jobInstanceId })
   t.strictSame(await fabric.poll(anonymous), NOT_THERE, 'started by nobody that is known')
 })
 
@@ -310,10 +292,10 @@ t.test('the same job instance sent twice is one job', { skip }, async (t) => {
   t.equal((await boss.fetch(job.jobType, { batchSize: 2 })).length, 1)
 })
 
-t.test('a job type that pg-boss takes for no queue name is not looked for', { skip }, async (t) => {
+t.test('a job type that pg-boss cannot use as the name of a queue is 404', { skip }, async (t) => {
   const boss = await startBoss(t, { connectionString: DATABASE_URL })
   const fabric = new Poller(pgBossJobState(boss))
-  for (const jobType of ['Contoso.Forecast.calculate', 'a_b-c/d', 'calculate forecast', 'prévision', 'a:b', 'a\0']) {
+  for (const jobType of ['Contoso.Forecast.calculate', 'a_b-c/d', 'calculate forecast', 'prévision', 'a:b', 'a\0', 'constructor', '__proto__']) {
     const isName = await boss.createQueue(jobType).then(() => true, () => false)
     const job = someJob({ jobType })
     if (isName) await send(boss, job)
@@ -327,7 +309,7 @@ t.test('a poll is one query, a look-up in the primary key', { skip }, async (t) 
   await boss.createQueue('calculateForecast')
   await boss.createQueue('ownTable', { partition: true })
   for (const jobType of ['calculateForecast', 'ownTable']) {
-    await boss.insert(jobType, Array.from({ length: 1_000 }, () => stampJob(someJob({ jobType }), CALLER, {})))
+    await boss.insert(jobType, Array.from({ length: 1_000 }, () => withOwner(someJob({ jobType }), CALLER, {})))
     const job = await send(boss, someJob({ jobType }))
     const queries = watch(boss)
     t.strictSame(await fabric.poll(job), NOT_STARTED)

@@ -68,7 +68,7 @@ export const ENGINE_DOWN: Answer = {
   statusCode: 503,
   body: {
     errorCode: 'EngineUnavailable',
-    message: 'The state of the job cannot be told at the moment: the job engine of the workload does not answer.',
+    message: 'The job engine of the workload is not available at the moment. Try again later.',
     source: 'System',
     isPermanent: false
   }

@@ -12,7 +12,7 @@ import t from 'tap'
 
 import { buildAuthenticationHook } from '../../lib/subject-and-app/hook.js'
 import { checkAuthenticationOptions } from '../../lib/subject-and-app/options.js'
-import { createAuthenticationHook, subjectAndApp } from '../../lib/subject-and-app/plugin.js'
+import { createAuthentication, subjectAndApp } from '../../lib/subject-and-app/plugin.js'
 import { clock } from '../../lib/subject-and-app/signing-keys.js'
 import { decode, verify } from '../../lib/subject-and-app/verify.js'
 import type { UnverifiedToken } from '../../lib/subject-and-app/verify.js'
@@ -70,13 +70,13 @@ t.test('whatever is wrong with the headers, the answer is one and the same, and 
   const { authorization: pair = '', ...withoutAuthorization } = good
   const { 'x-ms-client-tenant-id': tenant, ...withoutTenant } = good
   const cases: Array<[reason: string, headers: Record<string, unknown>]> = [
-    ['authorization header is missing', withoutAuthorization],
-    ['authorization header is repeated', { ...good, authorization: [pair, pair] }],
-    ['authorization header has not the form of SubjectAndApp', { ...good, authorization: `Bearer ${appToken}` }],
-    ['x-ms-client-tenant-id header is missing', withoutTenant],
-    ['x-ms-client-tenant-id header is repeated', { ...good, 'x-ms-client-tenant-id': [tenant, tenant] }],
-    ['x-ms-client-tenant-id header is not a uuid', { ...good, 'x-ms-client-tenant-id': `{${clientTenantId}}` }],
-    ['x-ms-client-tenant-id header is not a uuid', { ...good, 'x-ms-client-tenant-id': 'common' }],
+    ['the authorization header is missing', withoutAuthorization],
+    ['the authorization header is repeated', { ...good, authorization: [pair, pair] }],
+    ['the authorization header does not have the form of SubjectAndApp', { ...good, authorization: `Bearer ${appToken}` }],
+    ['the x-ms-client-tenant-id header is missing', withoutTenant],
+    ['the x-ms-client-tenant-id header is repeated', { ...good, 'x-ms-client-tenant-id': [tenant, tenant] }],
+    ['the x-ms-client-tenant-id header is not a UUID', { ...good, 'x-ms-client-tenant-id': `{${clientTenantId}}` }],
+    ['the x-ms-client-tenant-id header is not a UUID', { ...good, 'x-ms-client-tenant-id': 'common' }],
     ['the token is not a compact JWS of two JSON objects', { ...good, authorization: authorization(appToken.slice(0, -1), subjectToken) }],
     ['the token is not a compact JWS of two JSON objects', { ...good, authorization: authorization(appToken, 'eyJh.eyJi.c2ln') }]
   ]
@@ -341,7 +341,7 @@ t.test('tokens are verified also while a test of the host has put its own timers
 t.test('an error that says nothing of the tokens is a 500, not a way in', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
-  const failing = buildAuthenticationHook({ authenticate: async () => { throw new Error('unforeseen') } })
+  const failing = buildAuthenticationHook({ authenticate: async () => { throw new Error('unforeseen') } }, { write: () => {} })
   app.get('/', { onRequest: failing }, async () => t.fail('nobody got past'))
   t.equal((await app.inject('/')).statusCode, 500)
 })
@@ -381,7 +381,7 @@ t.test('a scope may have an authentication of its own beside its parent\'s', asy
   const now = Math.floor(Date.now() / 1000)
   const token = await key.sign(appClaims('2.0', { aud: '12345678-0000-4000-8000-000000000000', nbf: now, exp: now + 60 }))
   app.register(async (scope) => {
-    const onRequest = createAuthenticationHook(scope, optionsWith(keys, { clientId: '12345678-0000-4000-8000-000000000000' }))
+    const { hook: onRequest } = createAuthentication(scope, optionsWith(keys, { clientId: '12345678-0000-4000-8000-000000000000' }))
     scope.get('/own', { onRequest }, async ({ fabricCaller }) => fabricCaller?.tenantId)
     await scope.register(subjectAndApp, optionsWith(keys))
     t.not(scope.authenticateSubjectAndApp, app.authenticateSubjectAndApp)
