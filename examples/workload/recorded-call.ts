@@ -43,7 +43,7 @@ const cutTokens = (text: string) => text.replace(/eyJ[\w.-]{8,}/g, (token) => `$
 /** The name of the client, as well as its headers tell it. */
 function senderOf (headers: IncomingHttpHeaders): string {
   const userAgent = headers['user-agent'] ?? ''
-  if (userAgent === 'lightMyRequest') return 'this server'
+  if (userAgent === 'lightMyRequest') return 'this server, at its start'
   if (headers['sec-fetch-site'] === 'same-origin') {
     return headers.referer?.includes('/documentation') ? 'API documentation' : 'this page'
   }
