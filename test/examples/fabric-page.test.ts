@@ -6,6 +6,7 @@ import { commandsToCopy } from '../../examples/workload/commands.js'
 import { fabricPage, type FabricPageOptions } from '../../examples/workload/fabric-page.js'
 
 const PATHS = ['/', '/page/page.css', '/page/page.js', '/page/icon.svg', '/fabric', '/fabric/headers']
+const PRIVATE_PATHS = [...PATHS, '/fabric/jobs', '/fabric/calls/1']
 
 async function workload (t: Test, options: Partial<FabricPageOptions> = {}): Promise<FastifyInstance> {
   const app = Fastify()
@@ -14,7 +15,7 @@ async function workload (t: Test, options: Partial<FabricPageOptions> = {}): Pro
   return app
 }
 
-t.test('the page and the headers of a call are there for who is on this machine', async (t) => {
+t.test('serves the page and the headers of a call to this machine', async (t) => {
   for (const host of ['127.0.0.1:3000', 'localhost:3000', '[::1]:3000']) {
     const app = await workload(t)
     for (const url of PATHS) {
@@ -23,7 +24,7 @@ t.test('the page and the headers of a call are there for who is on this machine'
   }
 })
 
-t.test('nobody else gets them', async (t) => {
+t.test('serves them, and the recorded jobs, to no other machine', async (t) => {
   const app = await workload(t)
   for (const headers of [
     { host: 'contoso.example:3000' },
@@ -32,32 +33,32 @@ t.test('nobody else gets them', async (t) => {
     { host: '127.0.0.1:3000', 'x-forwarded-for': '192.0.2.1' },
     { host: '127.0.0.1:3000', forwarded: 'for=192.0.2.1' }
   ]) {
-    for (const url of PATHS) {
+    for (const url of PRIVATE_PATHS) {
       const { statusCode, body } = await app.inject({ url, headers })
       t.equal(statusCode, 403, `${url} for ${JSON.stringify(headers)}`)
-      t.equal(body, 'This page is for the machine that it runs on.')
+      t.equal(body, 'This page is only served to the machine it runs on.')
     }
   }
 })
 
-t.test('there is no page where others can reach the server, or where tokens are of Entra ID', async (t) => {
+t.test('serves no page where other machines can reach the server, or where Entra ID issues the tokens', async (t) => {
   const hosts = ['0.0.0.0', '::', '192.0.2.1', 'contoso.example', '127.contoso.example']
   for (const options of [...hosts.map((host) => ({ host })), { fabric: undefined }]) {
     const app = await workload(t, options)
-    for (const url of PATHS) t.equal((await app.inject(url)).statusCode, 404, `${url} with ${Object.entries(options)}`)
+    for (const url of PRIVATE_PATHS) t.equal((await app.inject(url)).statusCode, 404, `${url} with ${Object.entries(options)}`)
   }
 })
 
-t.test('says at the start where the page is, and else why there is none', (t) => {
+t.test('prints the URL of the page, or why only Fabric can call', (t) => {
   const running = { url: 'http://127.0.0.1:1/workload-api', store: 'PostgreSQL' }
   t.match(commandsToCopy({ ...running, headersFile: 'file', page: 'http://127.0.0.1:1/' }),
-    /^A Fabric of your own, to look at: http:\/\/127\.0\.0\.1:1\/\n/)
-  t.match(commandsToCopy({ ...running, headersFile: 'file' }), /^The workload's API is at/)
-  t.match(commandsToCopy({ ...running, headersFile: undefined }), 'alone can call it: no page here plays its part')
+    /^Fabric simulator: http:\/\/127\.0\.0\.1:1\/\n/)
+  t.match(commandsToCopy({ ...running, headersFile: 'file' }), /^Workload API: /)
+  t.match(commandsToCopy({ ...running, headersFile: undefined }), 'Only Microsoft Fabric can call it')
   t.end()
 })
 
-t.test('the page may do nothing but what it does', async (t) => {
+t.test('sends security headers that allow the page its own files only', async (t) => {
   const { headers } = await (await workload(t)).inject('/')
   t.match(headers, {
     'content-type': 'text/html; charset=utf-8',
@@ -74,7 +75,7 @@ t.test('the page may do nothing but what it does', async (t) => {
   t.notMatch(policy.join(), /unsafe|\*|https?:/)
 })
 
-t.test('the headers of a call are good ones, or bad ones by their name', async (t) => {
+t.test('hands out valid headers, or invalid ones by name', async (t) => {
   const app = await workload(t)
   const { sampleJob, badHeaders } = (await app.inject('/fabric')).json()
   t.match(sampleJob, /^\/workload-api\/workspaces\/[\w-]{36}\/items\//)
