@@ -312,9 +312,8 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
 
   scene('links to the API page, where each operation works with what is filled in', {}, async (t, visitor) => {
     const { page } = visitor
-    const authorization = page.waitForResponse('**/fabric/headers')
     await page.getByRole('navigation').getByRole('link').click()
-    await authorization
+    await page.getByRole('button', { name: 'authorization button locked', exact: true }).first().waitFor()
     for (const [path, method, status] of [
       ['{jobInstanceId}', 'post', '202'], ['{jobInstanceId}', 'get', '200'], ['{jobInstanceId}/cancel', 'post', '200']
     ] as const) {
