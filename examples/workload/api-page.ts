@@ -90,6 +90,10 @@ const TRYING = {
   cancel: 'The response is the state after the cancellation. A job that has ended keeps the state that it ended in.'
 }
 
+const NOT_FOUND = {
+  errorCode: 'JobInstanceNotFound', message: 'The job instance was not found.', source: 'System', isPermanent: true
+}
+
 const CREATE_REQUEST = { invokeType: 'Manual', creationPayload: { seconds: 20 } }
 
 /** Fills in the tenant that the tokens are for, and a request that works; describes operations; names models. */
@@ -100,12 +104,17 @@ function documentOf (tenantId: string | undefined): NonNullable<FastifyDynamicSw
     for (const [path, operations] of Object.entries(openapiObject.paths ?? {})) {
       describe(operations?.get, TRYING.state, tenantId)
       describe(operations?.post, path.endsWith('/cancel') ? TRYING.cancel : TRYING.create, tenantId)
-      const body = operations?.post?.requestBody
-      const json = body && 'content' in body ? body.content['application/json'] : undefined
-      if (json && !path.endsWith('/cancel')) json.example = CREATE_REQUEST
+      if (!path.endsWith('/cancel')) giveExample(operations?.post?.requestBody, CREATE_REQUEST)
+      for (const operation of [operations?.get, operations?.post]) giveExample(operation?.responses?.default, NOT_FOUND)
     }
     return nameModels(openapiObject)
   }
+}
+
+/** @param part a request body or a response */
+function giveExample (part: { content?: Record<string, object> } | object | undefined, example: object): void {
+  const json = part && 'content' in part ? part.content?.['application/json'] : undefined
+  if (json) Object.assign(json, { example })
 }
 
 interface Operation {

@@ -69,12 +69,22 @@ function showFiltered () {
   element('empty', HTMLElement).hidden = list.querySelector('li:not([hidden])') !== null
 }
 
-/** Listens to the server's records, again after each restart of it. */
-export function watchJobs () {
-  filter.addEventListener('change', showFiltered)
+/** Listens to the server's records, again after each restart of it. @returns {EventSource} */
+function listen () {
   const events = new EventSource('/fabric/jobs')
   events.addEventListener('jobs', ({ data }) => showAll(JSON.parse(data)))
   events.addEventListener('call', ({ data }) => showCall(JSON.parse(data)))
+  return events
+}
+
+export function watchJobs () {
+  filter.addEventListener('change', showFiltered)
+  let events = listen()
+  // A browser has six connections to a server, and each tab that listens takes one.
+  document.addEventListener('visibilitychange', () => {
+    events.close()
+    if (document.visibilityState === 'visible') events = listen()
+  })
   setInterval(drawAll, 250)
   addEventListener('silence', drawAll)
 }
