@@ -4,34 +4,37 @@ import type { Fabric } from 'fastify-fabric-job-state/testing'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 
+import { nameModels } from './name-models.js'
+
 export interface ApiPageOptions {
-  /** What signs the tokens; none where Entra ID does. */
+  /** What signs the tokens; undefined where Entra ID does. */
   fabric: Fabric | undefined
-  /** Where the workload's API begins. */
+  /** The prefix of the workload's API. */
   api: string
 }
 
 /**
- * The API as a page at `/documentation`, to be tried out: the values of the contract's sample are filled in, and where
- * a Fabric of one's own can start it, its job is there. Register it before the routes that it is to show.
+ * The API as a page at `/documentation`, on which each operation can be tried: the values of the contract's sample are
+ * filled in and, where Fabric is simulated, so is its Authorization header, and the sample job exists. Register it
+ * before the routes that it is to show.
  */
 export const apiPage = fastifyPlugin<ApiPageOptions>(async (app, { fabric, api }) => {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'A workload of Microsoft Fabric', version: 'v1', description: fabric ? ABOUT + TO_TRY : ABOUT },
-      // A parameter of the name Authorization counts for nothing in OpenAPI; the key of a scheme is sent as it is.
+      info: { title: 'Workload API for Microsoft Fabric: jobs', version: 'v1', description: fabric ? ABOUT + TO_TRY : ABOUT },
+      // OpenAPI ignores a parameter named Authorization; the key of a security scheme is sent as it is.
       components: {
         securitySchemes: {
           SubjectAndApp: { type: 'apiKey', in: 'header', name: 'Authorization', description: SCHEME }
         }
       },
       security: [{ SubjectAndApp: [] }],
-      tags: [{ name: 'Jobs', description: 'The jobs of a workload\'s items.' }]
+      tags: [{ name: 'Jobs', description: 'What Fabric calls to start, poll and cancel the jobs of a workload\'s items.' }]
     },
     transform: ({ schema, url }) => ({ schema: { ...schema, tags: ['Jobs'] }, url }),
     refResolver: { buildLocalReference: ({ $id }) => String($id) },
-    ...(fabric && { transformObject: withTenant(fabric.registration.tenantId) })
+    transformObject: documentOf(fabric?.registration.tenantId)
   })
   await app.register(swaggerUi, {
     routePrefix: '/documentation',
@@ -45,50 +48,101 @@ export const apiPage = fastifyPlugin<ApiPageOptions>(async (app, { fabric, api }
       'form-action': "'none'",
       'frame-ancestors': "'none'"
     },
-    theme: { title: 'The API of a workload', css: [{ filename: 'calm.css', content: CALM }] },
-    uiConfig: { docExpansion: 'list', tryItOutEnabled: true, defaultModelsExpandDepth: 0, displayRequestDuration: true }
+    theme: { title: 'Workload API for Microsoft Fabric', css: [{ filename: 'calm.css', content: CALM }] },
+    uiConfig: {
+      docExpansion: 'list',
+      tryItOutEnabled: true,
+      displayRequestDuration: true,
+      defaultModelsExpandDepth: 0,
+      ...(fabric && { onComplete: authorize })
+    }
   })
   if (fabric) app.addHook('onListen', () => startSampleJob(app, fabric, api))
 }, { name: 'api-page' })
 
 const ABOUT = `
-Fabric starts a job, asks once a minute how it is doing, and may cancel it. The question is answered by
-\`fastify-fabric-job-state\`, from the job engine; the other two are this example's own.
+Microsoft Fabric calls these operations: it starts a job, polls its state once a minute until the job has ended, and may
+cancel it. Every request carries a SubjectAndApp token pair. Any response other than 200 or 202 has an \`ErrorResponse\`.
 `
 
 const TO_TRY = `
-To try it: **Authorize**, with the \`Authorization\` header that [the page which plays Fabric's part](/) has to copy.
-The rest is filled in, and the contract's sample job is there.
+All values are filled in, and on this machine also the \`Authorization\` header, for an hour: open an operation and press
+**Execute**. The job appears on [the page that simulates Fabric](/), too.
 `
 
-const SCHEME = 'The whole header, as Fabric sends it: `SubjectAndAppToken1.0 subjectToken="…", appToken="…"`'
+const SCHEME = 'The value of the header, as Fabric sends it: `SubjectAndAppToken1.0 subjectToken="…", appToken="…"`'
 
 /**
- * Swagger UI without its banner, whose field for other documents is of no use here, and without its command for curl,
- * where tokens stand as a whole; with room for a uuid.
+ * Swagger UI without its banner, whose field for other documents is of no use here, and without its curl command, which
+ * shows whole tokens; with space for a UUID.
  */
 const CALM = `
 .swagger-ui :is(.topbar, .curl-command) { display: none }
 .swagger-ui .parameters input { width: 100%; max-width: 28rem }
 `
 
-/** Fills in the tenant that the tokens are made for. */
-function withTenant (tenantId: string): NonNullable<FastifyDynamicSwaggerOptions['transformObject']> {
+/** What is said of an operation besides the contract's words, by its method and whether it cancels. */
+const TRYING = {
+  create: 'The response is 202 once the job is accepted. Fabric sends the same request again where it got no response: ' +
+    'a job that exists is not started twice. To start another job, change `jobInstanceId`, for example its last digit.',
+  state: '`NotStarted` and `InProgress` are polled again; `Completed`, `Failed` and `Cancelled` are final. A failed job is ' +
+    'a 200 with `errorDetails`, whose message people read in Fabric\'s monitoring hub.',
+  cancel: 'The response is the state after the cancellation. A job that has ended keeps the state that it ended in.'
+}
+
+const NOT_FOUND = {
+  errorCode: 'JobInstanceNotFound', message: 'The job instance was not found.', source: 'System', isPermanent: true
+}
+
+const CREATE_REQUEST = { invokeType: 'Manual', creationPayload: { seconds: 20 } }
+
+/** Fills in the tenant that the tokens are for, and a request that works; describes operations; names models. */
+function documentOf (tenantId: string | undefined): NonNullable<FastifyDynamicSwaggerOptions['transformObject']> {
   return (document) => {
     if (!('openapiObject' in document)) return document.swaggerObject
-    for (const operations of Object.values(document.openapiObject.paths ?? {})) {
-      for (const operation of [operations?.get, operations?.post]) {
-        for (const parameter of operation?.parameters ?? []) {
-          if ('name' in parameter && parameter.name === 'x-ms-client-tenant-id') parameter.example = tenantId
-        }
-      }
+    const { openapiObject } = document
+    for (const [path, operations] of Object.entries(openapiObject.paths ?? {})) {
+      describe(operations?.get, TRYING.state, tenantId)
+      describe(operations?.post, path.endsWith('/cancel') ? TRYING.cancel : TRYING.create, tenantId)
+      if (!path.endsWith('/cancel')) giveExample(operations?.post?.requestBody, CREATE_REQUEST)
+      for (const operation of [operations?.get, operations?.post]) giveExample(operation?.responses?.default, NOT_FOUND)
     }
-    return document.openapiObject
+    return nameModels(openapiObject)
   }
 }
 
-/** A job is run once, however often it is started: this one by the first start of the server. */
+/** @param part a request body or a response */
+function giveExample (part: { content?: Record<string, object> } | object | undefined, example: object): void {
+  const json = part && 'content' in part ? part.content?.['application/json'] : undefined
+  if (json) Object.assign(json, { example })
+}
+
+interface Operation {
+  description?: string
+  parameters?: object[]
+}
+
+function describe (operation: Operation | undefined, text: string, tenantId: string | undefined): void {
+  if (operation === undefined) return
+  operation.description = [operation.description, text].filter(Boolean).join('\n\n')
+  for (const parameter of operation.parameters ?? []) {
+    const isTenant = 'name' in parameter && parameter.name === 'x-ms-client-tenant-id'
+    if (isTenant && tenantId) Object.assign(parameter, { example: tenantId })
+  }
+}
+
+/** Swagger UI, in the function that the browser gets `authorize` in. */
+declare const ui: { preauthorizeApiKey: (scheme: string, key: string) => void }
+
+/** Runs in the browser: fills in the Authorization header, where this machine may get one. */
+async function authorize (): Promise<void> {
+  const response = await fetch('/fabric/headers')
+  if (!response.ok) return
+  const { authorization } = Object(await response.json())
+  ui.preauthorizeApiKey('SubjectAndApp', authorization)
+}
+
+/** Starts the contract's sample job. At a later start of the server it exists already, and is not started twice. */
 async function startSampleJob (app: FastifyInstance, fabric: Fabric, api: string): Promise<void> {
-  const payload = { creationPayload: { seconds: 20 } }
-  await app.inject({ ...await fabric.poll({ prefix: api }), method: 'POST', payload })
+  await app.inject({ ...await fabric.poll({ prefix: api }), method: 'POST', payload: CREATE_REQUEST })
 }

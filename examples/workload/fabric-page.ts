@@ -1,46 +1,61 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
+import { PassThrough } from 'node:stream'
 
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { Fabric } from 'fastify-fabric-job-state/testing'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+
+import { recordJobs, type JobRecorder } from './job-recorder.js'
 
 export interface FabricPageOptions {
-  /** What signs the tokens; none where Entra ID does. */
+  /** What signs the tokens; undefined where Entra ID does. */
   fabric: Fabric | undefined
-  /** Where the workload's API begins. */
+  /** The prefix of the workload's API. */
   api: string
-  /** Where the server listens. */
+  /** The address that the server listens on. */
   host: string
 }
 
+interface SimulatorOptions {
+  fabric: Fabric
+  api: string
+  recorder: JobRecorder
+}
+
 /**
- * A page at `/` that plays Fabric's part: it starts jobs, polls them and cancels them by the workload's own routes,
- * with tokens that it gets from `/fabric/headers`.
+ * A page at `/` that simulates Fabric: it starts jobs, polls them and cancels them over the workload's own routes, with
+ * tokens from `/fabric/headers`, and lists all jobs. Register it before the routes that it is to watch.
  *
- * Whoever gets these tokens is Fabric, for this server. So the page is there only where a Fabric of one's own signs
- * them and the server listens on loopback alone; and then only for who comes from this machine, by its name.
+ * Whoever gets these tokens can call this server as Fabric. So the page exists only where a simulated Fabric signs them
+ * and the server listens on loopback alone, and it is served only to requests from this machine, under its own name.
  */
-export async function fabricPage (app: FastifyInstance, { fabric, api, host }: FabricPageOptions): Promise<void> {
+export const fabricPage = fastifyPlugin<FabricPageOptions>(async (app, { fabric, api, host }) => {
   if (fabric === undefined) return
   if (!isLoopback(host)) {
-    app.log.warn(`No page plays Fabric's part at /: it hands out tokens, and not only this machine reaches ${host}`)
+    app.log.warn(`There is no page at /: it hands out tokens, and ${host} can be reached from other machines`)
     return
   }
+  await app.register(simulator, { fabric, api, recorder: recordJobs(app, api) })
+}, { name: 'fabric-page' })
 
+/** The page's files and what it asks for, in a scope with a hook of their own. */
+async function simulator (app: FastifyInstance, options: SimulatorOptions): Promise<void> {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)
-    if (!comesFromThisMachine(request)) return reply.code(403).send('This page is for the machine that it runs on.')
+    if (!comesFromThisMachine(request)) return reply.code(403).send('This page is only served to the machine it runs on.')
   })
   for (const { url, file, type } of FILES) {
     app.get(url, { schema: { hide: true } }, async (request, reply) => reply.type(type).send(await readFile(file)))
   }
-  await app.register(fabricRoutes, { fabric, api })
+  await app.register(fabricRoutes, options)
+  await app.register(recordRoutes, options)
 }
 
-/** What the page asks for: where the contract's sample job is, and the headers of a call, good and bad ones. */
-async function fabricRoutes (app: FastifyInstance, { fabric, api }: { fabric: Fabric, api: string }): Promise<void> {
+/** The path of the contract's sample job, and the headers of a call, valid and invalid ones. */
+async function fabricRoutes (app: FastifyInstance, { fabric, api }: SimulatorOptions): Promise<void> {
   const routes = app.withTypeProvider<TypeBoxTypeProvider>()
 
   routes.get('/fabric', { schema: { hide: true } }, async () => {
@@ -56,30 +71,61 @@ async function fabricRoutes (app: FastifyInstance, { fabric, api }: { fabric: Fa
   })
 }
 
+/** The recorded jobs as server-sent events, and single calls. */
+async function recordRoutes (app: FastifyInstance, { recorder }: SimulatorOptions): Promise<void> {
+  const routes = app.withTypeProvider<TypeBoxTypeProvider>()
+  const streams = new Set<PassThrough>()
+  recorder.on('recorded', (recorded) => {
+    for (const stream of streams) stream.write(serverSentEvent('call', recorded))
+  })
+
+  routes.get('/fabric/jobs', { schema: { hide: true } }, (request, reply) => {
+    const stream = new PassThrough()
+    streams.add(stream.once('close', () => streams.delete(stream)))
+    stream.write(`retry: 500\n${serverSentEvent('jobs', recorder.jobs)}`)
+    // The connection ends with the stream: a closing server does not wait for it.
+    return reply.type('text/event-stream').header('connection', 'close').send(stream)
+  })
+  app.addHook('preClose', async () => { for (const stream of streams) stream.end() })
+
+  const params = Type.Object({ requestId: Type.String() })
+  routes.get('/fabric/calls/:requestId', { schema: { hide: true, params } }, async ({ params: { requestId } }, reply) =>
+    recorder.call(requestId) ?? reply.callNotFound())
+}
+
+function serverSentEvent (name: string, data: unknown): string {
+  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+}
+
 const SECURITY_HEADERS = {
   'Content-Security-Policy': [
     "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
     "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
-    // What is written into the page is text, never a piece of it.
+    // The page writes text only, never markup.
     "require-trusted-types-for 'script'", "trusted-types 'none'"
   ].join('; '),
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
-  // Who changes a file of the page reloads it, and sees.
+  // A changed file is there at the next reload.
   'Cache-Control': 'no-store'
 }
 
-/** Where the page's files are: in the sources, also when this runs from `dist/`. */
+/** The page's files: in the sources, also when this runs from `dist/`. */
 const FOLDER = join(packageFolder(import.meta.dirname), 'examples/workload/page')
 
-const FILES = [
-  { url: '/', file: join(FOLDER, 'index.html'), type: 'text/html; charset=utf-8' },
-  { url: '/page/page.css', file: join(FOLDER, 'page.css'), type: 'text/css; charset=utf-8' },
-  { url: '/page/page.js', file: join(FOLDER, 'page.js'), type: 'text/javascript; charset=utf-8' },
-  { url: '/page/icon.svg', file: join(FOLDER, 'icon.svg'), type: 'image/svg+xml' }
-]
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml'
+}
+
+const FILES = readdirSync(FOLDER).flatMap((name) => {
+  const type = TYPES[extname(name)]
+  return type === undefined ? [] : [{ url: name === 'index.html' ? '/' : `/page/${name}`, file: join(FOLDER, name), type }]
+})
 
 function packageFolder (folder: string): string {
   return existsSync(join(folder, 'package.json')) ? folder : packageFolder(dirname(folder))
@@ -90,8 +136,7 @@ function isLoopback (host: string): boolean {
 }
 
 /**
- * A page of another site that has its name resolve to this machine comes under that name; who comes through a tunnel or
- * a proxy comes from elsewhere.
+ * False for another site's name that resolves to this machine (DNS rebinding), and for what a tunnel or proxy forwards.
  */
 function comesFromThisMachine ({ hostname, headers }: FastifyRequest): boolean {
   const isForwarded = Object.keys(headers).some((name) => name === 'forwarded' || name.startsWith('x-forwarded-'))

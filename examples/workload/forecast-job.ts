@@ -27,8 +27,8 @@ export async function calculateForecast (
     await setTimeout(seconds * 1_000 / CANDIDATES, undefined, { signal })
     const candidate = smoothed(SALES, i / CANDIDATES)
     if (best === undefined || candidate.error < best.error) best = candidate
-    if (fail && i === CANDIDATES / 2) throw seriesTooShort()
   }
+  if (fail) throw seriesTooShort()
   return { alpha: best?.alpha, nextMonths: best && forecast(best, 12) }
 }
 

@@ -67,6 +67,6 @@ const CALLERS = ['authorization', 'x-ms-client-tenant-id', 'activityid', 'reques
 function poll (app: FastifyInstance, { url, headers }: FastifyRequest) {
   return app.inject({
     url: url.replace(/\/cancel(?=$|\?)/, ''),
-    headers: Object.fromEntries(CALLERS.map((name) => [name, headers[name]]))
+    headers: Object.fromEntries(CALLERS.flatMap((name) => headers[name] === undefined ? [] : [[name, headers[name]]]))
   })
 }

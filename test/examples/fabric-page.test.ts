@@ -1,11 +1,19 @@
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+
 import Fastify, { type FastifyInstance } from 'fastify'
+import fabricJobState, { WorkloadError, type JobState } from 'fastify-fabric-job-state'
+import { GetItemJobInstanceState } from 'fastify-fabric-job-state/schemas'
 import { createFabric } from 'fastify-fabric-job-state/testing'
 import t, { type Test } from 'tap'
 
 import { commandsToCopy } from '../../examples/workload/commands.js'
 import { fabricPage, type FabricPageOptions } from '../../examples/workload/fabric-page.js'
+import type { JobWithCalls } from '../../examples/workload/job-recorder.js'
 
 const PATHS = ['/', '/page/page.css', '/page/page.js', '/page/icon.svg', '/fabric', '/fabric/headers']
+const PRIVATE_PATHS = [...PATHS, '/fabric/jobs', '/fabric/calls/1']
 
 async function workload (t: Test, options: Partial<FabricPageOptions> = {}): Promise<FastifyInstance> {
   const app = Fastify()
@@ -14,7 +22,7 @@ async function workload (t: Test, options: Partial<FabricPageOptions> = {}): Pro
   return app
 }
 
-t.test('the page and the headers of a call are there for who is on this machine', async (t) => {
+t.test('serves the page and the headers of a call to this machine', async (t) => {
   for (const host of ['127.0.0.1:3000', 'localhost:3000', '[::1]:3000']) {
     const app = await workload(t)
     for (const url of PATHS) {
@@ -23,7 +31,7 @@ t.test('the page and the headers of a call are there for who is on this machine'
   }
 })
 
-t.test('nobody else gets them', async (t) => {
+t.test('serves them, and the recorded jobs, to no other machine', async (t) => {
   const app = await workload(t)
   for (const headers of [
     { host: 'contoso.example:3000' },
@@ -32,32 +40,32 @@ t.test('nobody else gets them', async (t) => {
     { host: '127.0.0.1:3000', 'x-forwarded-for': '192.0.2.1' },
     { host: '127.0.0.1:3000', forwarded: 'for=192.0.2.1' }
   ]) {
-    for (const url of PATHS) {
+    for (const url of PRIVATE_PATHS) {
       const { statusCode, body } = await app.inject({ url, headers })
       t.equal(statusCode, 403, `${url} for ${JSON.stringify(headers)}`)
-      t.equal(body, 'This page is for the machine that it runs on.')
+      t.equal(body, 'This page is only served to the machine it runs on.')
     }
   }
 })
 
-t.test('there is no page where others can reach the server, or where tokens are of Entra ID', async (t) => {
+t.test('serves no page where other machines can reach the server, or where Entra ID issues the tokens', async (t) => {
   const hosts = ['0.0.0.0', '::', '192.0.2.1', 'contoso.example', '127.contoso.example']
   for (const options of [...hosts.map((host) => ({ host })), { fabric: undefined }]) {
     const app = await workload(t, options)
-    for (const url of PATHS) t.equal((await app.inject(url)).statusCode, 404, `${url} with ${Object.entries(options)}`)
+    for (const url of PRIVATE_PATHS) t.equal((await app.inject(url)).statusCode, 404, `${url} with ${Object.entries(options)}`)
   }
 })
 
-t.test('says at the start where the page is, and else why there is none', (t) => {
+t.test('prints the URL of the page, or why only Fabric can call', (t) => {
   const running = { url: 'http://127.0.0.1:1/workload-api', store: 'PostgreSQL' }
   t.match(commandsToCopy({ ...running, headersFile: 'file', page: 'http://127.0.0.1:1/' }),
-    /^A Fabric of your own, to look at: http:\/\/127\.0\.0\.1:1\/\n/)
-  t.match(commandsToCopy({ ...running, headersFile: 'file' }), /^The workload's API is at/)
-  t.match(commandsToCopy({ ...running, headersFile: undefined }), 'alone can call it: no page here plays its part')
+    /^Fabric simulator: http:\/\/127\.0\.0\.1:1\/\n/)
+  t.match(commandsToCopy({ ...running, headersFile: 'file' }), /^Workload API: /)
+  t.match(commandsToCopy({ ...running, headersFile: undefined }), 'Only Microsoft Fabric can call it')
   t.end()
 })
 
-t.test('the page may do nothing but what it does', async (t) => {
+t.test('sends security headers that allow the page its own files only', async (t) => {
   const { headers } = await (await workload(t)).inject('/')
   t.match(headers, {
     'content-type': 'text/html; charset=utf-8',
@@ -74,7 +82,7 @@ t.test('the page may do nothing but what it does', async (t) => {
   t.notMatch(policy.join(), /unsafe|\*|https?:/)
 })
 
-t.test('the headers of a call are good ones, or bad ones by their name', async (t) => {
+t.test('hands out valid headers, or invalid ones by name', async (t) => {
   const app = await workload(t)
   const { sampleJob, badHeaders } = (await app.inject('/fabric')).json()
   t.match(sampleJob, /^\/workload-api\/workspaces\/[\w-]{36}\/items\//)
@@ -86,4 +94,116 @@ t.test('the headers of a call are good ones, or bad ones by their name', async (
   t.match(await headersOf({}), { authorization: /^SubjectAndAppToken1\.0 subjectToken="eyJ/ })
   t.strictSame((await headersOf({ bad: 'the Authorization header is empty' })).authorization, '')
   t.equal((await app.inject({ url: '/fabric/headers', query: { bad: 'nothing' } })).statusCode, 404)
+})
+
+t.test('records the workload\'s jobs', async (t) => {
+  const fabric = createFabric()
+  const ID = '63f77191-432d-4ee6-9c5f-31a1a6987072'
+
+  /** A workload whose job has one state after the other, watched by the page. */
+  async function watched (t: Test, states: Array<JobState | Error | null>, logger: boolean | object = { level: 'silent' }) {
+    const app = Fastify({ logger })
+    t.teardown(() => app.close())
+    await app.register(fabricPage, { fabric, api: '/workload-api', host: '127.0.0.1' })
+    await app.register(async (workload) => {
+      await workload.register(fabricJobState, {
+        authentication: fabric.authentication,
+        resolveJobState () {
+          const state = states.shift() ?? null
+          if (state instanceof Error) throw state
+          return state
+        }
+      })
+      workload.post(GetItemJobInstanceState.url, async (request, reply) => reply.code(202).send())
+    }, { prefix: '/workload-api' })
+    const url = await app.listen({ host: '127.0.0.1', port: 0 })
+
+    const call = async (method: 'GET' | 'POST', headers: Record<string, string> = {}, jobInstanceId = ID) => {
+      const poll = await fabric.poll({ prefix: '/workload-api', job: { jobInstanceId } })
+      return await fetch(url + poll.url, { method, headers: { ...poll.headers, 'user-agent': 'curl/8.5.0', ...headers } })
+    }
+    /** What the page gets when it is loaded. */
+    const jobs = async (): Promise<JobWithCalls[]> => {
+      const { body } = await fetch(`${url}/fabric/jobs`)
+      if (body === null) throw new Error('The stream has no body')
+      const stream = Readable.from(body)
+      for await (const line of createInterface(stream)) {
+        if (line.startsWith('data: ')) return JSON.parse(line.slice('data: '.length))
+      }
+      throw new Error('The stream ended')
+    }
+    return { app, url, call, jobs }
+  }
+
+  t.test('records who started a job, its states over time, and when its end was reported', async (t) => {
+    const start = new Date(Date.now() + 1_000)
+    const end = new Date(Date.now() + 2_000)
+    const { call, jobs } = await watched(t, [
+      { status: 'NotStarted' }, { status: 'InProgress', startTimeUtc: start },
+      { status: 'Completed', startTimeUtc: start, endTimeUtc: end }, { status: 'Completed', startTimeUtc: start, endTimeUtc: end }
+    ])
+    for (const method of ['POST', 'GET', 'GET', 'GET', 'GET'] as const) await call(method)
+    const { job, calls } = (await jobs()).at(0) ?? {}
+    t.match(job, { startedBy: 'curl', jobInstanceId: ID, itemType: 'Contoso.FinanceAnalytics.Forecast', callCount: 5 })
+    t.strictSame(job?.spans.map(({ state }) => state), ['NotStarted', 'InProgress', 'Completed'])
+    t.equal(job?.reportedAfter, 0)
+    t.strictSame(calls?.map(({ outcome }) => outcome), ['', 'NotStarted', 'InProgress', 'Completed', 'Completed'])
+    t.notMatch(JSON.stringify(calls), /eyJ[\w.-]{8,}/, 'without a whole token')
+  })
+
+  t.test('does not record a job that the workload does not know', async (t) => {
+    const { call, jobs } = await watched(t, [null])
+    t.equal((await call('GET')).status, 404)
+    t.strictSame(await jobs(), [])
+  })
+
+  t.test('records a job from before the server\'s start once it is polled', async (t) => {
+    const { call, jobs } = await watched(t, [
+      { status: 'Completed', startTimeUtc: '2026-01-01T10:00:00Z', endTimeUtc: '2026-01-01T10:00:20Z' }
+    ])
+    await call('GET')
+    const job = (await jobs()).at(0)?.job
+    t.equal(job?.startedBy, undefined)
+    t.equal(job?.reportedAfter, undefined)
+    t.match(job?.spans, [{ state: 'InProgress', from: Date.UTC(2026, 0, 1, 10), to: Date.UTC(2026, 0, 1, 10, 0, 20) }, { state: 'Completed' }])
+  })
+
+  t.test('records errors of the workload as the job\'s, but not refusals of other callers', async (t) => {
+    const unavailable = new WorkloadError({ statusCode: 503, errorCode: 'Busy', message: 'Busy.', source: 'System' })
+    const { call, jobs } = await watched(t, [{ status: 'InProgress' }, unavailable])
+    await call('GET')
+    await call('GET', { authorization: '' })
+    t.match((await jobs()).at(0)?.job, { error: undefined, callCount: 2 })
+    await call('GET')
+    t.match((await jobs()).at(0)?.job, { error: { errorCode: 'Busy' }, spans: [{}, {}, { state: 'NoState' }] })
+  })
+
+  t.test('records the reason of a refusal from the log, whatever the log level is', async (t) => {
+    for (const level of ['info', 'fatal']) {
+      const printed: string[] = []
+      const stream = { write: (line: string) => { printed.push(line) } }
+      const { app, call } = await watched(t, [], { level, stream })
+      await call('GET', { authorization: '', requestid: 'a-refused-call' })
+      const { log } = (await app.inject('/fabric/calls/a-refused-call')).json()
+      t.match(log, [/^SubjectAndApp authentication refused\nreason: /])
+      t.equal(printed.join('').includes('SubjectAndApp authentication refused'), level === 'info', 'prints what it always did')
+    }
+  })
+
+  t.test('keeps the latest hundred jobs only', async (t) => {
+    const { call, jobs } = await watched(t, [])
+    for (let i = 0; i <= 100; i++) await call('POST', {}, ID.slice(0, -3) + String(100 + i))
+    const recorded = await jobs()
+    t.equal(recorded.length, 100)
+    t.match(recorded.at(0)?.job.jobInstanceId, /101$/)
+  })
+
+  t.test('ends the stream of recorded jobs when the server closes', async (t) => {
+    const { app, url } = await watched(t, [])
+    const { body } = await fetch(`${url}/fabric/jobs`)
+    const stream = Readable.from(body ?? []).resume()
+    await Promise.all([once(stream, 'end'), app.close()])
+    t.ok(stream.readableEnded)
+  })
+  t.end()
 })

@@ -9,7 +9,7 @@ import type { Browser, Page } from 'playwright-core'
 
 import { launchChromium } from './chromium.js'
 import { said, startProcess, stop } from './server-process.js'
-import { authorize, opensLatest, says, Visitor } from './visitor.js'
+import { opensLatest, shows, Visitor } from './visitor.js'
 
 const OTHERS = 'dist/screenshots'
 const SIZES = { desktop: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } }
@@ -18,7 +18,7 @@ type Scheme = typeof SCHEMES[number]
 
 const dataDir = await mkdtemp(join(tmpdir(), 'workload-'))
 const server = startProcess(dataDir)
-const [url, browser] = await Promise.all([said(server, /^A Fabric of your own, to look at: (.*)$/), launchChromium()])
+const [url, browser] = await Promise.all([said(server, /^Fabric simulator: (.*)$/), launchChromium()])
 try {
   for (const folder of ['docs', OTHERS]) await mkdir(folder, { recursive: true })
   await ofThePage(browser)
@@ -29,37 +29,39 @@ try {
   await rm(dataDir, { recursive: true })
 }
 
-/** One of each: completed, failed, cancelled, refused, and in progress, the workload having been silent for a while. */
+/** A job of each kind: completed, failed, cancelled, and in progress after the workload did not respond for a while. */
 async function ofThePage (browser: Browser): Promise<void> {
   const visitor = await Visitor.comes(browser, url, { isRefused: true, reducedMotion: 'reduce' })
   const { page } = visitor
-  await visitor.mayBegin()
+  await visitor.isReady()
   await visitor.pollsEachSecond()
-  await says(await visitor.starts('succeed', 9), 'Completed')
-  await says(await visitor.starts('fail', 8), 'Failed')
+  const failed = await visitor.starts('fails', 6)
+  await shows(failed, 'Failed')
 
-  const cancelled = await visitor.starts('succeed', 600)
+  const cancelled = await visitor.starts('succeeds', 600)
   for (let polls = 0; polls < 5; polls++) await page.waitForResponse(/instances/)
   await cancelled.getByRole('button', { name: 'Cancel' }).click()
-  await says(cancelled, 'Cancelled')
+  await shows(cancelled, 'Cancelled')
+  await shows(visitor.cards.last(), 'Completed')
 
-  const refused = await visitor.isSomebodyElse('the app token has expired')
-  await says(refused, 'Refused: 401')
-
-  const inProgress = await visitor.starts('succeed', 600)
-  await says(inProgress, 'In progress')
+  const inProgress = await visitor.starts('succeeds', 600)
+  await shows(inProgress, 'In progress')
   for (let polls = 0; polls < 3; polls++) await page.waitForResponse(/instances/)
   await page.context().setOffline(true)
   for (let polls = 0; polls < 3; polls++) await page.waitForEvent('requestfailed')
   await page.context().setOffline(false)
-  await says(inProgress, 'In progress')
+  await shows(inProgress, 'In progress')
   for (let polls = 0; polls < 3; polls++) await page.waitForResponse(/instances/)
+  const refused = await visitor.sends('the app token has expired')
+  await shows(refused, 'Refused: 401')
+  for (let polls = 0; polls < 2; polls++) await page.waitForResponse(/instances/)
 
-  await page.getByLabel('Seconds').fill('20')
-  await page.getByLabel('Seconds').blur()
+  await page.getByLabel('Duration in seconds').fill('20')
+  await page.getByLabel('Duration in seconds').blur()
+  await failed.getByText('In Fabric’s monitoring hub').click()
   await page.setViewportSize(SIZES.desktop)
   for (const colorScheme of SCHEMES) await picture(page, `docs/page-${colorScheme}.png`, colorScheme)
-  await opensLatest(refused)
+  await opensLatest(failed)
   for (const [name, size] of Object.entries(SIZES)) {
     await page.setViewportSize(size)
     for (const colorScheme of SCHEMES) await picture(page, `${OTHERS}/page-${colorScheme}-${name}.png`, colorScheme)
@@ -67,14 +69,13 @@ async function ofThePage (browser: Browser): Promise<void> {
   await visitor.leaves()
 }
 
-/** The contract's operation, tried out. Swagger UI asks once whether it is dark. */
+/** The contract's operation, tried. Swagger UI reads the colour scheme once. */
 async function ofTheApi (browser: Browser, colorScheme: Scheme): Promise<void> {
   const visitor = await Visitor.comes(browser, `${url}documentation`, { colorScheme, reducedMotion: 'reduce' })
   const { page } = visitor
   const operation = page.locator('#operations-Jobs-Jobs_GetItemJobInstanceState')
+  await page.getByRole('button', { name: 'authorization button locked', exact: true }).first().waitFor()
   await operation.getByText('Get Item Job Instance State').click()
-  const headers = Object(await (await fetch(`${url}fabric/headers`)).json())
-  await authorize(page, (field) => field.fill(String(headers.authorization)))
   await operation.getByRole('button', { name: 'Execute' }).click()
   await operation.locator('.live-responses-table').getByText('200').first().waitFor()
   for (const [name, size] of Object.entries(SIZES)) {

@@ -1,20 +1,20 @@
 import type { Browser, BrowserContextOptions, ConsoleMessage, Locator, Page } from 'playwright-core'
 
-/** What Chromium itself says of an answer of 400 or more, and of none. */
-const UNLOVED_ANSWER = /^Failed to load resource:/
+/** What Chromium logs about a response of 400 or more, and about a request without a response. */
+const FAILED_REQUEST = /^Failed to load resource:/
 
 export interface VisitOptions extends BrowserContextOptions {
-  /** Whether some of the answers are no success: then Chromium may say so. */
+  /** Whether some requests fail: then Chromium may log it. */
   isRefused?: boolean
 }
 
-/** Somebody who looks at the pages of the workload server, and does there what a person does. */
+/** A person who uses the pages of the workload server. */
 export class Visitor {
   readonly page: Page
   readonly #errors: string[] = []
   readonly #origins = new Set<string>()
 
-  /** Goes to a page, with a browser that knows nothing of others. */
+  /** Opens a page in a browser context of its own. */
   static async comes (browser: Browser, url: string, visit: VisitOptions): Promise<Visitor> {
     const { isRefused = false, ...options } = visit
     const context = await browser.newContext(options)
@@ -31,12 +31,12 @@ export class Visitor {
     page.on('request', (request) => this.#origins.add(new URL(request.url()).origin))
   }
 
-  /** What stands in the browser's console as an error. */
+  /** The errors in the browser's console. */
   get errors (): readonly string[] {
     return this.#errors
   }
 
-  /** Of whom the browser has asked something. */
+  /** The origins that the browser has sent requests to. */
   get origins (): readonly string[] {
     return [...this.#origins]
   }
@@ -45,40 +45,41 @@ export class Visitor {
     await this.page.context().close()
   }
 
-  /** Waits until the page that plays Fabric's part takes what is done to it. */
-  async mayBegin (): Promise<void> {
-    await this.button('Start').and(this.page.locator(':enabled')).waitFor()
+  /** Waits until the page that simulates Fabric can be used. */
+  async isReady (): Promise<void> {
+    await this.button('Start job').and(this.page.locator(':enabled')).waitFor()
+    await this.cards.first().waitFor()
   }
 
-  /** The cards, the newest first. */
+  /** The jobs, the newest first. */
   get cards (): Locator {
     return this.page.locator('#cards > li')
+  }
+
+  card (jobInstanceId: string): Locator {
+    return this.page.locator(`#job-${jobInstanceId}`)
   }
 
   button (name: string): Locator {
     return this.page.getByRole('button', { name, exact: true })
   }
 
-  /** Starts a job, and gives its card. */
-  async starts (end: 'succeed' | 'fail', seconds: number): Promise<Locator> {
-    await this.page.getByLabel('Seconds').fill(String(seconds))
+  /** Starts a job, and returns its card. */
+  async starts (end: 'succeeds' | 'fails', seconds: number): Promise<Locator> {
+    await this.page.getByLabel('Duration in seconds').fill(String(seconds))
     await this.page.getByLabel(end, { exact: true }).check()
-    await this.button('Start').click()
-    return await this.newest()
+    const creation = this.page.waitForRequest((request) => request.method() === 'POST')
+    await this.button('Start job').click()
+    return this.card(idIn((await creation).url()))
   }
 
-  /** Sends a poll with bad headers, and gives its card. */
-  async isSomebodyElse (bad: string): Promise<Locator> {
-    await this.page.getByLabel('What is wrong with them').selectOption(bad)
-    await this.button('Poll with them').click()
-    return await this.newest()
-  }
-
-  /** The newest card, which stays the same when others come. */
-  async newest (): Promise<Locator> {
-    const title = await this.cards.first().locator('h3').textContent()
-    const id = await this.cards.first().locator('.head code').textContent()
-    return this.cards.filter({ hasText: `${title}` }).filter({ hasText: `${id}` }).last()
+  /** Polls the newest job with invalid credentials, and returns the result. */
+  async sends (bad: string): Promise<Locator> {
+    await this.page.getByLabel('What is wrong').selectOption(bad)
+    const poll = this.page.waitForRequest((request) => /instances/.test(request.url()) && request.method() === 'GET')
+    await this.button('Send poll').click()
+    await poll
+    return this.page.locator('#bad-result')
   }
 
   async pollsEachSecond (): Promise<void> {
@@ -86,28 +87,36 @@ export class Visitor {
   }
 }
 
+export function idIn (url: string): string {
+  const [id = ''] = /[^/]+$/.exec(url.replace(/\/cancel$/, '')) ?? []
+  return id
+}
+
 function isError (message: ConsoleMessage, isRefused: boolean): boolean {
-  return message.type() === 'error' && !(isRefused && UNLOVED_ANSWER.test(message.text()))
+  return message.type() === 'error' && !(isRefused && FAILED_REQUEST.test(message.text()))
 }
 
-/** Waits until the card says so. */
-export async function says (card: Locator, state: string): Promise<void> {
-  await card.locator('.pill').getByText(state, { exact: true }).waitFor()
+/** Waits until the card shows the state. */
+export async function shows (card: Locator, state: string): Promise<void> {
+  await card.locator('.pill').first().getByText(state, { exact: true }).waitFor()
 }
 
-/** Opens the latest request of a card, and gives what is to be read there: the request, and the answer. */
-export async function opensLatest (card: Locator): Promise<{ request: string, answer: string }> {
-  await card.locator('.requests > summary').click()
-  await card.locator('.exchange > summary').first().click()
-  const [request = '', answer = ''] = await card.locator('.exchange').first().locator('pre').allInnerTexts()
-  return { request, answer }
+/** The terms and details of a card's list of facts. */
+export async function factsOf (card: Locator): Promise<Record<string, string>> {
+  const groups = await card.locator('.facts').first().locator('> div').all()
+  const entries = await Promise.all(groups.map((group) => group.locator('dt, dd').allInnerTexts()))
+  return Object.fromEntries(entries.map(([term = '', ...details]) => [term, details.join(' · ')]))
 }
 
-/** Gives Swagger UI the Authorization header, as `write` puts it into the field. */
-export async function authorize (page: Page, write: (field: Locator) => Promise<void>): Promise<void> {
-  await page.locator('.scheme-container').getByRole('button', { name: 'Authorize' }).click()
-  const dialog = page.locator('.modal-ux')
-  await write(dialog.getByRole('textbox'))
-  await dialog.getByRole('button', { name: 'Apply credentials' }).click()
-  await dialog.getByRole('button', { name: 'Close' }).first().click()
+/** Opens the latest request of a card, and returns the request, the response and the server's log. */
+export async function opensLatest (card: Locator): Promise<{ request: string, response: string }> {
+  await card.locator('.more > summary').last().click()
+  return await opensCall(card)
+}
+
+export async function opensCall (block: Locator): Promise<{ request: string, response: string }> {
+  const call = block.locator('.call').first()
+  await call.locator('summary').click()
+  const [request = '', response = ''] = await call.locator('pre').allInnerTexts()
+  return { request, response }
 }

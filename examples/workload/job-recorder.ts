@@ -1,0 +1,103 @@
+import { EventEmitter } from 'node:events'
+
+import type { JobInstance } from 'fastify-fabric-job-state'
+import { GetItemJobInstanceState, type ItemJobInstanceState } from 'fastify-fabric-job-state/schemas'
+import type { FastifyInstance } from 'fastify'
+
+import { addObservation, type CallRecord, type JobRecord } from './job-record.js'
+import { keepLogLines } from './log-lines.js'
+import { recordedCall } from './recorded-call.js'
+
+const MAX_JOBS = 100
+const MAX_CALLS_OF_A_JOB = 30
+const MAX_CALLS = 100
+const MAX_POLLS = 100
+
+export interface JobWithCalls {
+  job: JobRecord
+  /** The latest ones, the oldest first. */
+  calls: CallRecord[]
+}
+
+export interface RecordedCall {
+  call: CallRecord
+  /** The job as it is after the call; undefined where the workload does not know it. */
+  job: JobRecord | undefined
+}
+
+type Identity = Pick<JobRecord, 'path' | keyof JobInstance>
+
+/** The jobs that the workload was called about, and the latest calls: in memory only, and bounded. */
+export class JobRecorder extends EventEmitter<{ recorded: [RecordedCall] }> {
+  readonly #jobs = new Map<string, JobWithCalls>()
+  readonly #calls = new Map<string, CallRecord>()
+
+  /** The oldest first. */
+  get jobs (): JobWithCalls[] {
+    return [...this.#jobs.values()]
+  }
+
+  /** The call with that RequestId, if it is one of the latest. */
+  call (requestId: string): CallRecord | undefined {
+    return this.#calls.get(requestId)
+  }
+
+  /** @param state the state in the response, if it has one */
+  record (identity: Identity, call: CallRecord, state: ItemJobInstanceState | undefined): void {
+    setBounded(this.#calls, call.requestId, call, MAX_CALLS)
+    const id = identity.jobInstanceId.toLowerCase()
+    if (!this.#jobs.has(id) && (call.statusCode === 202 || state !== undefined)) {
+      setBounded(this.#jobs, id, { job: newJob(identity, call), calls: [] }, MAX_JOBS)
+    }
+    const known = this.#jobs.get(id)
+    if (known !== undefined) {
+      known.calls = [...known.calls, call].slice(-MAX_CALLS_OF_A_JOB)
+      addCall(known.job, call, state)
+    }
+    this.emit('recorded', { call, job: known?.job })
+  }
+}
+
+function newJob (identity: Identity, { at, sentBy, statusCode }: CallRecord): JobRecord {
+  return {
+    ...identity,
+    startedBy: statusCode === 202 ? sentBy : undefined,
+    createdAt: at,
+    spans: [{ state: 'NotStarted', from: at, to: at }],
+    polls: [],
+    callCount: 0
+  }
+}
+
+/** Responses to a creation, and to whoever is not Fabric, say nothing of how the job is doing. */
+const WITHOUT_STATE = new Set([202, 401, 403])
+
+function addCall (job: JobRecord, call: CallRecord, state: ItemJobInstanceState | undefined): void {
+  job.callCount++
+  if (WITHOUT_STATE.has(call.statusCode)) return
+  const at = call.at + call.took
+  job.polls = [...job.polls, at].slice(-MAX_POLLS)
+  job.error = call.error
+  addObservation(job, at, state)
+}
+
+/** Sets an entry, and removes the oldest one where there are too many. */
+function setBounded<T> (map: Map<string, T>, key: string, value: T, max: number): void {
+  map.set(key, value)
+  const [oldest] = map.keys()
+  if (map.size > max && oldest !== undefined) map.delete(oldest)
+}
+
+/** Records the calls of the workload's job operations: on each route registered after this, whichever plugin's it is. */
+export function recordJobs (app: FastifyInstance, api: string): JobRecorder {
+  const recorder = new JobRecorder()
+  const linesOf = keepLogLines(app)
+  const path = api + GetItemJobInstanceState.url
+  app.addHook<unknown, { Params: JobInstance }>('onSend', async (request, reply, payload) => {
+    const { url } = request.routeOptions
+    if (request.method === 'HEAD' || (url !== path && url !== `${path}/cancel`)) return
+    const { call, state } = recordedCall(request, reply, payload, linesOf(request.raw))
+    recorder.record({ ...request.params, path: request.url.replace(/(?:\/cancel)?(?:\?.*)?$/, '') }, call, state)
+  })
+  return recorder
+}
