@@ -13,7 +13,7 @@ import type {
 } from '../schemas/index.js'
 import { CallContext } from './call-context.js'
 import type { JobInstance } from './callbacks.js'
-import { hasClientGone, type Deadline } from './deadline.js'
+import type { Deadline } from './deadline.js'
 import { errorAnswer, errorHeaders, toWorkloadError } from './errors/error-response.js'
 import { callbackTimedOut, invalidInput } from './errors/failures.js'
 import { formats } from './formats.js'
@@ -162,9 +162,8 @@ function wasAnswered (reply: FastifyReply): boolean {
 function errorHandler (error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
   answered.add(reply)
   const { statusCode, body } = errorAnswer(error, reply.statusCode)
-  const failure = { error, statusCode, hasClientGone: hasClientGone(reply) }
+  logFailure(reply, error, statusCode)
   prepare(reply.headers(errorHeaders(error)), statusCode).send(serialize(reply, 'default', body))
-  logFailure(reply, failure)
 }
 
 /**

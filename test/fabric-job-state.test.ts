@@ -90,7 +90,7 @@ t.test('The route', async (t) => {
 t.test('A failure', async (t) => {
   const refused = {
     errorCode: 'InvalidParameter',
-    message: 'The job instance cannot be looked up: a parameter in the path of the request is not valid.',
+    message: 'A parameter in the path of the request is invalid.',
     source: 'User',
     isPermanent: true
   }
@@ -119,13 +119,13 @@ t.test('A failure', async (t) => {
   const failures: [what: string, resolve: () => never | null | undefined | object, status: number, body: object][] = [
     ['no such job, as null', () => null, 404, {
       errorCode: 'JobInstanceNotFound',
-      message: 'The workload knows no such job instance.',
+      message: 'The job instance was not found.',
       source: 'System',
       isPermanent: true
     }],
     ['no such job, as undefined', () => undefined, 404, {
       errorCode: 'JobInstanceNotFound',
-      message: 'The workload knows no such job instance.',
+      message: 'The job instance was not found.',
       source: 'System',
       isPermanent: true
     }],
@@ -166,17 +166,17 @@ t.test('A failure', async (t) => {
     ['an error with a 5xx statusCode', () => {
       throw Object.assign(new Error('password=hunter2'), { statusCode: 502 })
     }, 502, {
-      errorCode: 'BadGateway', message: 'The workload answered: Bad Gateway.', source: 'System', isPermanent: false
+      errorCode: 'BadGateway', message: 'The workload responded: Bad Gateway.', source: 'System', isPermanent: false
     }],
     ['any other error', () => { throw new RangeError('password=hunter2') }, 500, {
       errorCode: 'InternalError',
-      message: 'The workload could not answer because of an internal error.',
+      message: 'The workload failed because of an internal error.',
       source: 'System',
       isPermanent: false
     }],
     ['an answer off the contract', () => ({ status: 'running' }), 500, {
       errorCode: 'InvalidJobState',
-      message: 'The workload could not tell the state of the job because of an internal error.',
+      message: 'The workload failed to report the state of the job because of an internal error.',
       source: 'System',
       isPermanent: false
     }]
@@ -198,7 +198,7 @@ t.test('A failure', async (t) => {
     t.equal(answer.statusCode, 504)
     t.same(holdToContract(t, answer), {
       errorCode: 'ResolverTimeout',
-      message: 'The workload did not tell the state of the job within 0.02 seconds.',
+      message: 'The workload did not respond within 0.02 seconds.',
       source: 'System',
       isPermanent: false
     })
@@ -239,7 +239,7 @@ t.test('The log of a failure', async (t) => {
   t.test('holds the cause of a 5xx, as an error', async (t) => {
     t.match(await failed(() => { throw new RangeError('disk full') }), [{
       level: 50,
-      msg: 'The state of the job could not be told',
+      msg: 'The request failed',
       err: {
         type: 'WorkloadError', statusCode: 500, message: /: disk full$/, stack: /caused by: RangeError: disk full\n +at /
       }
@@ -258,13 +258,13 @@ t.test('The log of a failure', async (t) => {
 
   t.test('holds the cause of a 4xx as information', async (t) => {
     t.match(await failed(() => { throw Object.assign(new Error('Gone home.'), { statusCode: 410 }) }), [
-      { level: 30, msg: 'The poll was refused', err: { statusCode: 410, message: /: Gone home.$/ } }
+      { level: 30, msg: 'The request was refused', err: { statusCode: 410, message: /: Gone home.$/ } }
     ])
     t.match(await failed(() => {
       throw new WorkloadError({
         statusCode: 410, errorCode: 'Gone', message: 'Gone.', source: 'User', cause: new Error('cleaned up')
       })
-    }), [{ level: 30, msg: 'The poll was refused', err: { statusCode: 410, message: 'Gone.: cleaned up' } }])
+    }), [{ level: 30, msg: 'The request was refused', err: { statusCode: 410, message: 'Gone.: cleaned up' } }])
   })
 
   t.test('does not repeat what the caller has been told', async (t) => {
@@ -280,7 +280,7 @@ t.test('Registration', async (t) => {
     const { lines, logger } = recordedLog()
     await workload(t, undefined, { server: { logger } }).ready()
     t.match(lines, [
-      { level: 40, msg: 'authentication: false: whoever reaches this server is told the states of its jobs' }, {}
+      { level: 40, msg: 'authentication is disabled: anyone who can reach this server can read job states' }, {}
     ])
   })
 
@@ -427,7 +427,7 @@ t.test('A host', async (t) => {
       ['overload', Object.assign(new Error('event loop: 999 ms'), { statusCode: 503, code: 'FST_UNDER_PRESSURE' }),
         {
           errorCode: 'ServiceUnavailable',
-          message: 'The workload answered: Service Unavailable.',
+          message: 'The workload responded: Service Unavailable.',
           source: 'System',
           isPermanent: false
         }],
@@ -514,7 +514,7 @@ t.test('A host', async (t) => {
     const app = host(t, { logger, logController: new LogController({ disableRequestLogging: true }) })
     app.register(fabricJobState, pluginOptions(() => { throw new Error('still told') }))
     await app.inject({ url: pollPath(), headers: { activityid: activityId, requestid: requestId } })
-    t.match(lines.slice(2), [{ msg: 'The state of the job could not be told', activityId, fabricRequestId: requestId }])
+    t.match(lines.slice(2), [{ msg: 'The request failed', activityId, fabricRequestId: requestId }])
   })
 
   t.test('may tell jobs apart by what the path says', async (t) => {

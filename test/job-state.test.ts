@@ -23,7 +23,7 @@ function answering (t: Test) {
 
 const invalidJobState = {
   errorCode: 'InvalidJobState',
-  message: 'The workload could not tell the state of the job because of an internal error.',
+  message: 'The workload failed to report the state of the job because of an internal error.',
   source: 'System',
   isPermanent: false
 }

@@ -71,7 +71,7 @@ t.test('A uuid in the path', async (t) => {
     t.equal(answer.statusCode, 400)
     t.same(holdToContract(t, answer), {
       errorCode: 'InvalidParameter',
-      message: 'The job instance cannot be looked up: a parameter in the path of the request is not valid.',
+      message: 'A parameter in the path of the request is invalid.',
       source: 'User',
       isPermanent: true,
       moreDetails: [

@@ -1,20 +1,14 @@
 import type { FastifyReply } from 'fastify'
 
+import { hasClientGone } from '../deadline.js'
 import { WorkloadError } from '../errors/workload-error.js'
 import { loggableError } from './loggable-error.js'
 
-/** An error response, as {@link logFailure} logs it. */
-export interface Failure {
-  readonly error: unknown
-  readonly statusCode: number
-  /** True if the client had closed the connection before the response. */
-  readonly hasClientGone: boolean
-}
-
-/** Logs why a response is an error; a 4xx without a cause has told the caller all that there is. */
-export function logFailure ({ log }: FastifyReply, { error, statusCode, hasClientGone }: Failure): void {
+/** Logs why a response is an error, before it is sent; a 4xx without a cause has told the caller all that there is. */
+export function logFailure (reply: FastifyReply, error: unknown, statusCode: number): void {
+  const { log } = reply
   safely(() => {
-    if (hasClientGone) {
+    if (hasClientGone(reply)) {
       log.info({ err: loggableError(error) }, 'The client closed the connection before the response')
     } else if (statusCode >= 500) {
       log.error({ err: loggableError(error) }, 'The request failed')

@@ -13,7 +13,7 @@ const internalError = {
   statusCode: 500,
   body: {
     errorCode: 'InternalError',
-    message: 'The workload could not answer because of an internal error.',
+    message: 'The workload failed because of an internal error.',
     source: 'System',
     isPermanent: false
   }
@@ -120,7 +120,7 @@ t.test('An HTTP error', async (t) => {
       statusCode: 599,
       body: {
         errorCode: 'InternalServerError',
-        message: 'The workload answered: Internal Server Error.',
+        message: 'The workload responded: Internal Server Error.',
         source: 'System',
         isPermanent: false
       }
@@ -140,12 +140,12 @@ t.test('An HTTP error', async (t) => {
     const message = (error: unknown) => toErrorResponse(error).body.message
     t.equal(message(httpError(404)), 'What happened.')
     t.equal(message(httpError(404, { expose: true })), 'What happened.')
-    t.equal(message(httpError(404, { expose: false })), 'The workload answered: Not Found.')
-    t.equal(message(httpError(503)), 'The workload answered: Service Unavailable.')
+    t.equal(message(httpError(404, { expose: false })), 'The workload responded: Not Found.')
+    t.equal(message(httpError(503)), 'The workload responded: Service Unavailable.')
     t.equal(message(httpError(503, { expose: true })), 'What happened.')
-    t.equal(message(httpError(503, { expose: 'true' })), 'The workload answered: Service Unavailable.')
-    t.equal(message(httpError(404, { message: '' })), 'The workload answered: Not Found.')
-    t.equal(message(httpError(404, { message: 7 })), 'The workload answered: Not Found.')
+    t.equal(message(httpError(503, { expose: 'true' })), 'The workload responded: Service Unavailable.')
+    t.equal(message(httpError(404, { message: '' })), 'The workload responded: Not Found.')
+    t.equal(message(httpError(404, { message: 7 })), 'The workload responded: Not Found.')
   })
 
   t.test('may have an errorCode, and need not be an Error', async (t) => {
@@ -155,7 +155,7 @@ t.test('An HTTP error', async (t) => {
     }
     t.strictSame(toErrorResponse({ statusCode: 404 }), {
       statusCode: 404,
-      body: { errorCode: 'NotFound', message: 'The workload answered: Not Found.', source: 'User', isPermanent: true }
+      body: { errorCode: 'NotFound', message: 'The workload responded: Not Found.', source: 'User', isPermanent: true }
     })
   })
 
@@ -169,7 +169,7 @@ t.test('An HTTP error', async (t) => {
     t.strictSame(toErrorResponse(app.httpErrors.badGateway('db1:5432')), {
       statusCode: 502,
       body: {
-        errorCode: 'BadGateway', message: 'The workload answered: Bad Gateway.', source: 'System', isPermanent: false
+        errorCode: 'BadGateway', message: 'The workload responded: Bad Gateway.', source: 'System', isPermanent: false
       }
     })
     const exposed = app.httpErrors.createError(503, 'Back at noon.', { expose: true })

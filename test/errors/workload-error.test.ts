@@ -4,7 +4,6 @@ import fc from 'fast-check'
 import t from 'tap'
 
 import { toErrorResponse, WorkloadError, type WorkloadErrorOptions } from '../../lib/index.js'
-import { callersError } from '../../lib/errors/workload-error.js'
 import { contractProblems } from '../helpers/poll.js'
 
 const held = {
@@ -94,13 +93,4 @@ t.test('A WorkloadError', async (t) => {
       assert.deepEqual(toErrorResponse(made({ ...body, statusCode })), { statusCode, body: expected })
     }))
   })
-})
-
-t.test('What callers do is no error of the code: it has no stack trace, and all others have theirs', async (t) => {
-  const gone: WorkloadErrorOptions = { statusCode: 404, errorCode: 'Gone', message: 'It has gone.', source: 'User' }
-  const error = callersError(gone)
-  t.type(error, WorkloadError)
-  t.notMatch(error.stack, /\n {4}at /)
-  t.throws(() => callersError({ ...gone, statusCode: 200 }), TypeError)
-  t.match(new Error('other').stack, /\n {4}at /)
 })

@@ -108,7 +108,7 @@ t.test('under @fastify/rate-limit', async (t) => {
 
 t.test('under @fastify/under-pressure', async (t) => {
   const overloaded = {
-    errorCode: 'ServiceUnavailable', message: 'The workload answered: Service Unavailable.', source: 'System', isPermanent: false
+    errorCode: 'ServiceUnavailable', message: 'The workload responded: Service Unavailable.', source: 'System', isPermanent: false
   }
 
   t.test('a poll that is shed is a 503 of the contract\'s form, with Retry-After, before anything else is looked at', async (t) => {

@@ -50,14 +50,14 @@ t.test('Every log line of a poll carries ActivityId and RequestId', async (t) =>
     const app = host(t, { logger })
     app.addHook('onRequest', async () => { throw Object.assign(new Error('no'), { statusCode: 403 }) })
     app.register(fabricJobState, pluginOptions())
-    await carried(t, app, lines, pollPath(), ['incoming request', 'The poll was refused', 'request completed'])
+    await carried(t, app, lines, pollPath(), ['incoming request', 'The request was refused', 'request completed'])
   })
 
   t.test('of a failed one', async (t) => {
     const { lines, logger } = recordedLog()
     const app = workload(t, () => { throw new Error('no') }, { server: { logger } })
     await carried(t, app, lines, pollPath(),
-      ['incoming request', 'The state of the job could not be told', 'request completed'])
+      ['incoming request', 'The request failed', 'request completed'])
   })
 
   t.test('of HEAD', async (t) => {

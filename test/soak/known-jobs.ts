@@ -37,7 +37,7 @@ const answers: Array<Omit<KnownJob, 'jobInstanceId'>> = [
   {
     resolve: () => null,
     statusCode: 404,
-    body: '{"errorCode":"JobInstanceNotFound","message":"The workload knows no such job instance.","source":"System","isPermanent":true}'
+    body: '{"errorCode":"JobInstanceNotFound","message":"The job instance was not found.","source":"System","isPermanent":true}'
   },
   {
     resolve: fail(new WorkloadError({ statusCode: 409, errorCode: 'Locked', message: 'It is being edited.', source: 'User' })),
@@ -47,7 +47,7 @@ const answers: Array<Omit<KnownJob, 'jobInstanceId'>> = [
   {
     resolve: fail(new RangeError('password=hunter2')),
     statusCode: 500,
-    body: '{"errorCode":"InternalError","message":"The workload could not answer because of an internal error.",' +
+    body: '{"errorCode":"InternalError","message":"The workload failed because of an internal error.",' +
       '"source":"System","isPermanent":false}'
   }
 ]

@@ -31,7 +31,7 @@ const [BEFORE, AFTER] = [5_000, 15_000]
 
 /** What the README recommends. */
 const SHEDDING: FastifyUnderPressureOptions = { maxEventLoopDelay: 100, sampleInterval: 100, retryAfter: 60 }
-const SHED = '{"errorCode":"ServiceUnavailable","message":"The workload answered: Service Unavailable.",' +
+const SHED = '{"errorCode":"ServiceUnavailable","message":"The workload responded: Service Unavailable.",' +
   '"source":"System","isPermanent":false}'
 
 const fabric = createFabric()

@@ -132,7 +132,7 @@ t.test('The signal', async (t) => {
       await asked.promise
       leave()
     }
-    const reason = { message: 'The client closed the connection before the answer.' }
+    const reason = { message: 'The client closed the connection before the response.' }
 
     t.test(`aborts when the client has gone, over ${protocol}`, async (t) => {
       const aborted = pending<AbortSignal>()
@@ -161,7 +161,7 @@ t.test('The signal', async (t) => {
         await gone
         throw new Error('gave up')
       }, { stream: { write } })
-      t.match(await logged.promise, { level: 30, msg: 'The client closed the connection before the answer' })
+      t.match(await logged.promise, { level: 30, msg: 'The client closed the connection before the response' })
     })
   }
 

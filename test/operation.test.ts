@@ -60,7 +60,7 @@ t.test('After the deadline', async (t) => {
       late.reject(error)
       await settled()
       t.match(lines.at(-1), {
-        level: 40, msg: 'The resolver failed after its deadline', err: logged, activityId: 'a', fabricRequestId: 'r'
+        level: 40, msg: 'The callback failed after its deadline', err: logged, activityId: 'a', fabricRequestId: 'r'
       })
       t.same(unhandled, [])
     })
