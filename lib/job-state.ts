@@ -11,7 +11,7 @@ const checkState = checkedCopy(ItemJobInstanceState)
  * @throws {WorkloadError} 404 for `null` and `undefined`, 500 `InvalidJobState` for an answer that does not conform
  */
 export function checkedJobState (answer: unknown): ItemJobInstanceState {
-  if (answer === null || answer === undefined) throw jobInstanceNotFound
+  if (answer === null || answer === undefined) throw jobInstanceNotFound()
   const checked = checkState(answer)
   if ('problem' in checked) throw invalidJobState(checked.problem)
   return checked.value

@@ -113,7 +113,7 @@ const validatorCompiler: FastifySchemaCompiler<FastifySchema> = ({ schema, httpP
 /** The router has an empty string for a parameter that the path lacks (`//`); the contract requires them all. */
 function withoutEmptyStrings (params: object): object {
   if (!KindGuard.IsObject(params)) return params
-  const properties = Object.entries(params.properties).map(([name, schema]) => [name, { ...schema, minLength: 1 }])
+  const properties = Object.entries(params.properties).map(([name, schema]) => [name, { minLength: schema.format === undefined ? 1 : 0, ...schema }])
   return { ...params, properties: Object.fromEntries(properties) }
 }
 

@@ -57,7 +57,7 @@ t.test('The resolver', async (t) => {
   t.test('gets a context that can be destructured', async (t) => {
     const app = workload(t, (job, { request, log, signal, caller, activityId, requestId }) => {
       t.equal(request.url, pollPath())
-      t.equal(request.params, job)
+      t.same(request.params, job)
       t.equal(log, request.log)
       t.ok(signal instanceof AbortSignal)
       t.equal(signal.aborted, false)

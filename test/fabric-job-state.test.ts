@@ -104,12 +104,12 @@ t.test('A failure', async (t) => {
       moreDetails: [
         {
           errorCode: 'InvalidParameter',
-          message: 'itemId must be a uuid: 36 characters, without urn:uuid: or braces.',
+          message: 'itemId must match format "uuid".',
           additionalParameters: [{ name: 'parameter', value: 'itemId' }]
         },
         {
           errorCode: 'InvalidParameter',
-          message: 'jobInstanceId must be there.',
+          message: 'jobInstanceId must match format "uuid".',
           additionalParameters: [{ name: 'parameter', value: 'jobInstanceId' }]
         }
       ]
@@ -209,13 +209,10 @@ t.test('A failure', async (t) => {
     t.match({ statusCode, body, headers }, { statusCode: 404, body: '', headers: { 'cache-control': 'no-store' } })
   })
 
-  for (const [where, add] of [
-    ['the host has registered @fastify/sensible', (app: FastifyInstance) => app.register(sensible)],
-    ['the host has not registered @fastify/sensible', () => {}]
-  ] as const) {
-    t.test(`made by @fastify/sensible is answered as the table says where ${where}`, async (t) => {
+  {
+    t.test('made by @fastify/sensible is answered as the table says', async (t) => {
       const app = host(t)
-      add(app)
+      app.register(sensible)
       app.register(fabricJobState, pluginOptions((_, { request: { server: { httpErrors } } }) => {
         throw httpErrors.tooManyRequests('Slow down.')
       }))
@@ -233,7 +230,7 @@ t.test('The log of a failure', async (t) => {
     const { lines, logger } = recordedLog()
     const app = workload(t, resolve, { server: { logger } })
     await app.inject(pollPath())
-    return lines.filter(({ msg }) => !/^(incoming|request completed|authentication: false|A job type)/.test(msg))
+    return lines.filter(({ msg }) => !/^(incoming|request completed|authentication is disabled|A job type)/.test(msg))
   }
 
   t.test('holds the cause of a 5xx, as an error', async (t) => {
@@ -250,10 +247,10 @@ t.test('The log of a failure', async (t) => {
     const lines = await failed(() => ({ status: 'secret' }) as never)
     t.match(lines, [{
       level: 50,
-      err: { message: /: \/status must be one of NotStarted, InProgress, Completed, Failed, Cancelled, exactly$/ }
+      err: { message: /: \/status must be equal to one of the allowed values: NotStarted, InProgress, Completed, Failed, Cancelled$/ }
     }])
     t.notMatch(JSON.stringify(lines), /secret/)
-    t.match(await failed(() => 'Completed' as never), [{ err: { message: /: the answer must be an object$/ } }])
+    t.match(await failed(() => 'Completed' as never), [{ err: { message: /: must be object$/ } }])
   })
 
   t.test('holds the cause of a 4xx as information', async (t) => {

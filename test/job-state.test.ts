@@ -268,19 +268,3 @@ t.test('An answer whose `then` throws is a promise that was rejected, in whichev
     }
   }
 })
-
-t.test('A promise whose own `then` is none or throws is answered once, and its deadline is over', async (t) => {
-  const { lines, logger } = recordedLog()
-  const thens = [{ then: 'none' }, { then: refuse }, { then: undefined }]
-  const app = workload(t, (() => {
-    const own = thens.shift()
-    return own === undefined ? new Promise(() => {}) : Object.assign(Promise.resolve(sampleState), own)
-  }) as JobStateResolver, { resolverTimeout: 10, server: { logger } })
-  while (thens.length > 0) {
-    const answered = await app.inject(pollPath())
-    t.equal(answered.statusCode, 500)
-    t.match(holdToContract(t, answered), { errorCode: 'InternalError' })
-  }
-  t.equal((await app.inject(pollPath())).statusCode, 504, 'a deadline after theirs passes')
-  t.same(lines.filter(({ msg }) => msg.includes('The resolver failed')), [], 'and nobody has heard of theirs')
-})

@@ -13,20 +13,20 @@ function registered (t: Test, options: object): FastifyInstance {
 
 const refusals: [what: string, options: object, message: string][] = [
   ['no options at all', {},
-    "give it a resolver: resolveJobState: async ({ jobInstanceId }) => ({ status: 'InProgress' })"],
+    "resolveJobState must be a function: resolveJobState: async ({ jobInstanceId }, context) => ({ status: 'InProgress' })"],
   ['no resolver', { authentication: false },
-    "give it a resolver: resolveJobState: async ({ jobInstanceId }) => ({ status: 'InProgress' })"],
+    "resolveJobState must be a function: resolveJobState: async ({ jobInstanceId }, context) => ({ status: 'InProgress' })"],
   ['a resolver that is no function', { ...pluginOptions(), resolveJobState: {} },
-    "give it a resolver: resolveJobState: async ({ jobInstanceId }) => ({ status: 'InProgress' })"],
+    "resolveJobState must be a function: resolveJobState: async ({ jobInstanceId }, context) => ({ status: 'InProgress' })"],
   ['an option that there is not', { ...pluginOptions(), resolveTimeout: 7 },
-    'there is no option "resolveTimeout"; its options are resolveJobState, resolverTimeout, authentication'],
+    'there is no option "resolveTimeout"; the options are resolveJobState, resolverTimeout, authentication'],
   ...[-1, 0.5, NaN, Infinity, 2 ** 31, '10', null, 10n].map((resolverTimeout): [string, object, string] => [
     `a resolverTimeout of ${typeof resolverTimeout} ${resolverTimeout}`, { ...pluginOptions(), resolverTimeout },
-    'resolverTimeout is a whole number of milliseconds from 0 (no deadline) to 2147483647'
+    'resolverTimeout must be a whole number of milliseconds from 0 (no deadline) to 2147483647'
   ]),
   ['authentication left out, with no subjectAndApp in a parent scope', { resolveJobState () { return null } },
-    'say who is Fabric: authentication: { publisherTenantId, audience, clientId }; or register subjectAndApp in a parent ' +
-    'scope; or let everybody pass with authentication: false']
+    'write authentication: { publisherTenantId, audience, clientId }; or register subjectAndApp in a parent scope; ' +
+    'or disable authentication with authentication: false']
 ]
 
 for (const [what, options, message] of refusals) {

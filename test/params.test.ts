@@ -33,7 +33,7 @@ const detail = (name: string, message: string) => ({
   message: `${name} ${message}.`,
   additionalParameters: [{ name: 'parameter', value: name }]
 })
-const notAUuid = 'must be a uuid: 36 characters, without urn:uuid: or braces'
+const notAUuid = 'must match format "uuid"'
 
 t.test('A uuid in the path', async (t) => {
   const { asked } = asking(t)
@@ -75,7 +75,7 @@ t.test('A uuid in the path', async (t) => {
       source: 'User',
       isPermanent: true,
       moreDetails: [
-        detail('workspaceId', notAUuid), detail('itemType', 'must be there'), detail('itemId', 'must be there'),
+        detail('workspaceId', notAUuid), detail('itemType', 'must NOT have fewer than 1 characters'), detail('itemId', notAUuid),
         detail('jobInstanceId', notAUuid)
       ]
     })
@@ -151,7 +151,7 @@ t.test('A type in the path', async (t) => {
     for (const name of types) {
       const { answer, job } = await asked({ [name]: '' })
       t.equal(answer.statusCode, 400)
-      t.match(holdToContract(t, answer), { errorCode: 'InvalidParameter', moreDetails: [detail(name, 'must be there')] })
+      t.match(holdToContract(t, answer), { errorCode: 'InvalidParameter', moreDetails: [detail(name, 'must NOT have fewer than 1 characters')] })
       t.equal(job, undefined)
     }
   })

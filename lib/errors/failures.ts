@@ -4,8 +4,8 @@ import { WorkloadError, type WorkloadErrorOptions } from './workload-error.js'
 
 // The plugin's own errors. People read their messages in Fabric's monitoring hub.
 //
-// Errors for callers are made once: they say the same every time, and no line of code is to blame, so none needs a stack
-// trace of its own.
+// Errors for callers say the same every time, and no line of code is to blame, so none needs a stack trace of its own: each is
+// made once, and what is thrown inherits from it.
 
 /** 401: the one answer to every request without valid tokens. */
 export const authenticationFailed = shared({
@@ -35,8 +35,7 @@ export const jobInstanceNotFound = shared({
   isPermanent: true
 })
 
-// Fastify writes to an error of validation, so what it gets is an object of the request that inherits from one of these.
-const invalidParameter = new WorkloadError({
+const invalidParameter = shared({
   statusCode: 400,
   errorCode: 'InvalidParameter',
   message: 'A parameter in the path of the request is invalid.',
@@ -44,7 +43,7 @@ const invalidParameter = new WorkloadError({
   isPermanent: true
 })
 
-const invalidRequest = new WorkloadError({
+const invalidRequest = shared({
   statusCode: 400,
   errorCode: 'InvalidRequest',
   message: 'The body of the request is invalid.',
@@ -58,15 +57,16 @@ const invalidRequest = new WorkloadError({
  */
 export function invalidInput (problems: FastifySchemaValidationError[], httpPart: string): WorkloadError {
   const error = httpPart === 'params' ? invalidParameter : invalidRequest
+  const { errorCode } = error()
   const moreDetails = problems.map(({ instancePath, params, message = 'is invalid' }) => {
     const name = (instancePath || `/${String(params.missingProperty ?? params.additionalProperty ?? '')}`).slice(1)
     return {
-      errorCode: error.errorCode,
+      errorCode,
       message: instancePath === '' ? `${httpPart} ${message}.` : `${name} ${message}.`,
       additionalParameters: [{ name: 'parameter', value: name }]
     }
   })
-  return Object.create(error, { moreDetails: { value: moreDetails, enumerable: true } })
+  return Object.assign(error(), { moreDetails })
 }
 
 /** 500: the callback's answer does not conform to the contract; the log says why. */
@@ -113,7 +113,8 @@ export function signingKeysUnavailable (retryAfter: number, cause: unknown): Wor
   })
 }
 
-/** Frozen, so that no hook of a host can change it for the next request. */
-function shared (options: WorkloadErrorOptions): WorkloadError {
-  return Object.freeze(new WorkloadError(options))
+/** Makes an error once; the function returns one that inherits from it, to which hooks and loggers of the host may write. */
+function shared (options: WorkloadErrorOptions): () => WorkloadError {
+  const error = new WorkloadError(options)
+  return () => Object.assign(Object.create(error), error)
 }

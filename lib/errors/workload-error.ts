@@ -35,7 +35,7 @@ export class WorkloadError extends Error implements ErrorResponse {
   /** The HTTP status of the response, 400 to 599. */
   readonly statusCode: number
   /** Headers of the response. */
-  readonly headers?: Readonly<Record<string, string>>
+  declare readonly headers?: Readonly<Record<string, string>>
 
   constructor (options: WorkloadErrorOptions) {
     const checked = checkErrorResponse(options)

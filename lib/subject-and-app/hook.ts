@@ -55,7 +55,7 @@ export function buildAuthenticationHook (
     if (outcome instanceof Refusal) {
       // Only this line says why.
       refusalLog.write(request.log, outcome)
-      throw outcome instanceof InsufficientScope ? insufficientScope : authenticationFailed
+      throw outcome instanceof InsufficientScope ? insufficientScope() : authenticationFailed()
     }
     request.fabricCaller = outcome
     return outcome

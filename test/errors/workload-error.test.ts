@@ -50,15 +50,15 @@ t.test('A WorkloadError', async (t) => {
 
   const { statusCode: _, ...answer } = held
   for (const [what, options, message] of [
-    ['no options', undefined, 'WorkloadError: its options must be an object'],
-    ['a message alone', 'no', 'WorkloadError: its options must be an object'],
-    ['nothing', {}, 'WorkloadError: errorCode must be there, message must be there, source must be there'],
+    ['no options', undefined, 'WorkloadError: must be object'],
+    ['a message alone', 'no', 'WorkloadError: must be object'],
+    ['nothing', {}, "WorkloadError: must have required property 'errorCode'"],
     ['a source that there is not', { ...held, source: 'user' },
-      'WorkloadError: source must be one of System, User, External, exactly'],
+      'WorkloadError: source must be equal to one of the allowed values: System, User, External'],
     ['an isPermanent that is no boolean', { ...held, isPermanent: 'no' },
       'WorkloadError: isPermanent must be a boolean'],
     ['a detail that is none', { ...held, moreDetails: [{ errorCode: 'a' }, 'b'] },
-      'WorkloadError: moreDetails/0/message must be there, moreDetails/1 must be an object'],
+      "WorkloadError: moreDetails/0 must have required property 'message'"],
     ['no statusCode', answer, 'WorkloadError: statusCode must be an integer from 400 to 599'],
     ...[200, 399, 600, 404.5, '404', NaN, null].map((statusCode) => [
       `the statusCode ${typeof statusCode} ${statusCode}`, { ...held, statusCode },

@@ -6,16 +6,17 @@ import swagger from '@fastify/swagger'
 import { validate } from '@readme/openapi-parser'
 import Fastify from 'fastify'
 
-import fabricJobState from 'fastify-fabric-job-state'
+import { fabricJobs } from 'fastify-fabric-job-state'
 import { documentFile, recordFolder } from './files.mjs'
 
 const app = Fastify({ routerOptions: { maxParamLength: 256 } })
 await app.register(swagger, {
-  openapi: { openapi: '3.1.0', info: { title: 'A workload', version: '1' } },
-  refResolver: { buildLocalReference: ({ $id }) => String($id) }
+  openapi: { openapi: '3.1.0', info: { title: 'A workload', version: '1' } }
 })
 app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
-app.register(fabricJobState, { resolveJobState: () => undefined, authentication: false })
+app.register(fabricJobs, {
+  resolveJobState: () => undefined, createJobInstance: () => {}, cancelJobInstance: () => undefined, authentication: false
+})
 
 const answer = await fetch(new URL('/openapi.json', await app.listen({ port: 0 })))
 const text = await answer.text()

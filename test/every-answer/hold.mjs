@@ -12,24 +12,24 @@ import { documentFile, recordFolder } from './files.mjs'
 const held = { answers: 0, rewritten: 0, off: [] }
 let contract
 
-/** The document's one operation, and how its bodies are held to its schemas; read when the first answer comes. */
+/** Validators of the document's operations, by method and route, then by status; read when the first answer comes. */
 function readContract () {
-  const document = JSON.parse(readFileSync(documentFile, 'utf8'))
-  const [[path, { get: { responses } }]] = Object.entries(document.paths)
+  const { paths } = JSON.parse(readFileSync(documentFile, 'utf8'))
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   addFormats.default(ajv)
-  ajv.addSchema({ $id: 'document', ...document })
-  const validators = Object.fromEntries(Object.entries(responses).map(([status, { content }]) => {
-    const { $ref } = content['application/json'].schema
-    return [status, ajv.getSchema(`document${$ref}`)]
-  }))
-  return { url: path.replaceAll(/\{(\w+)\}/g, ':$1'), validators }
+  const operations = Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, { responses }]) => [
+    `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
+    Object.fromEntries(Object.entries(responses).map(([status, { content }]) =>
+      [status, content === undefined ? undefined : ajv.compile(content['application/json'].schema)]))
+  ]))
+  return new Map(operations)
 }
 
-function problemsOf (status, contentType, body, isHead) {
+function problemsOf (validators, status, contentType, body, isHead) {
+  const validate = String(status) in validators ? validators[status] : validators.default
+  if (validate === undefined) return body === '' && contentType === undefined ? [] : ['a body or a content-type']
   if (!/^application\/json(?:;|$)/.test(contentType)) return [`content-type: ${contentType}`]
   if (isHead) return body === '' ? [] : ['an answer to HEAD that has a body']
-  const validate = contract.validators[status] ?? contract.validators.default
   try {
     return validate(JSON.parse(body)) ? [] : validate.errors.map(({ instancePath, message }) => `${instancePath} ${message}`)
   } catch {
@@ -37,7 +37,8 @@ function problemsOf (status, contentType, body, isHead) {
   }
 }
 
-function hold ({ method, url, server }, reply, body) {
+function hold (request, reply, body) {
+  const { method, url, server } = request
   // The test that shows what a host's own onSend hook may do says so of its host.
   if (server.hasDecorator('rewritesAnswers')) {
     held.rewritten++
@@ -45,7 +46,7 @@ function hold ({ method, url, server }, reply, body) {
   }
   held.answers++
   const { statusCode } = reply.raw
-  const problems = problemsOf(statusCode, reply.getHeader('content-type'), body, method === 'HEAD')
+  const problems = problemsOf(operationOf(request), statusCode, reply.getHeader('content-type'), body, method === 'HEAD')
   if (problems.length > 0) held.off.push({ method, url, statusCode, body, problems })
 }
 
@@ -62,16 +63,18 @@ function onceWritten (raw, callback) {
   }
 }
 
-function isThePlugins ({ method, routeOptions: { url = '' } }) {
+/** The operation that a request is for, whatever prefix its server has. */
+function operationOf ({ method, routeOptions: { url = '' } }) {
   // The server that the document comes from has none yet, and no such request either.
-  if (!url.includes(':jobInstanceId') || (method !== 'GET' && method !== 'HEAD')) return false
+  if (!url.includes(':jobInstanceId')) return undefined
   contract ??= readContract()
-  return url.endsWith(contract.url)
+  const route = `${method === 'HEAD' ? 'GET' : method} ${url.slice(url.indexOf('/workspaces/'))}`
+  return contract.get(route)
 }
 
 subscribe('fastify.initialization', ({ fastify }) => {
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (isThePlugins(request)) onceWritten(reply.raw, (body) => hold(request, reply, body))
+    if (operationOf(request) !== undefined) onceWritten(reply.raw, (body) => hold(request, reply, body))
     done()
   })
 })

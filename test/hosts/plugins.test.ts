@@ -240,7 +240,7 @@ t.test('under @fastify/otel', async (t) => {
     t.match(spans().filter(({ name }) => name === 'request'), Array.from({ length: 3 }, () => ({
       attributes: { 'http.response.status_code': 504 },
       status: { code: 2 },
-      events: [{ name: 'exception', attributes: { 'exception.message': /^The workload did not tell/ } }]
+      events: [{ name: 'exception', attributes: { 'exception.message': /^The workload did not respond/ } }]
     })))
   })
 })
