@@ -92,8 +92,8 @@ const parameterPrefix = '#/components/parameters/'
 const lineWidth = 120
 
 /**
- * The modules that follow from OpenAPI documents: one for each definition, three for each operation (its path parameters,
- * its request headers and itself), and the index of them all. A definition may be in several documents, if it is the same.
+ * The modules that follow from OpenAPI documents: one for each definition, three for each operation (its path
+ * parameters, its request headers and itself), and the index of them all. Documents may have definitions in common.
  *
  * @param documents by their files' names
  * @returns the text of each module by its file's name
@@ -158,13 +158,13 @@ function operationsIn ({ paths, components }: OpenApiDocument, file: string): Pl
       const place = `${file}#/paths/${path}/${method}`
       refuseUnknown(operation, known.operation, place)
       const parameters = operation.parameters.map((parameter) =>
-        checkedParameter('$ref' in parameter ? referredParameter(parameter, components, place) : parameter, place))
+        checkedParameter('$ref' in parameter ? referredParameter(parameter.$ref, components, place) : parameter, place))
       return { place, path, method, operation, parameters }
     })
   })
 }
 
-function referredParameter ({ $ref }: { $ref: string }, { parameters = {} }: OpenApiDocument['components'], place: string) {
+function referredParameter ($ref: string, { parameters = {} }: OpenApiDocument['components'], place: string) {
   const parameter = $ref.startsWith(parameterPrefix) ? parameters[$ref.slice(parameterPrefix.length)] : undefined
   if (parameter === undefined) throw unknownConstruct(`${place}/parameters`, `$ref ${$ref}`)
   return parameter
@@ -196,7 +196,8 @@ const operationName = ({ operation }: PlacedOperation) => operation.operationId.
 
 const fastifyUrl = (path: string) => path.replace(/\{(\w+)\}/g, ':$1')
 
-const parametersIn = (where: string, parameters: Parameter[]) => parameters.filter((parameter) => parameter.in === where)
+const parametersIn = (where: string, parameters: Parameter[]) =>
+  parameters.filter((parameter) => parameter.in === where)
 
 /** Not closed: a host's prefix has parameters of its own, clients and proxies add headers. */
 function asObject (title: string, description: string, parameters: Parameter[]): Schema {
@@ -322,8 +323,8 @@ function schemaCode (schema: Schema, place: string, layout: Layout = 0): string 
   refuseUnknown(schema, [...keywords.get(kind) ?? [], ...known.annotations], place)
 
   if ($ref !== undefined) return referenceCode($ref, options, place, layout)
-  if (kind === 'anyOf') return call('Type.Union', layout, options, unionCode(anyOf, `${place}/anyOf`))
-  if (type === 'object') return objectSchemaCode(schema, options, propertiesCode(properties, required, place), layout)
+  if (kind === 'anyOf') return call('Type.Union', layout, options, unionCode(anyOf, `${place}/anyOf`, layout))
+  if (type === 'object') return objectSchemaCode(options, propertiesCode(properties, required, place), layout)
   if (type === 'array') return call('Type.Array', layout, options, schemaCode(items, `${place}/items`, 'inline'))
   if (type === 'boolean') return call('Type.Boolean', layout, options)
   if (type !== 'string') throw unknownConstruct(place, 'a schema without a type')
@@ -341,17 +342,21 @@ function referenceCode ($ref: string, options: Schema, place: string, layout: La
 }
 
 /** A string beside an enum is an enum that may grow: `string & {}` keeps its known values in the static type. */
-function unionCode (schemas: Schema[], place: string): string {
+function unionCode (schemas: Schema[], place: string, layout: Layout): string {
   const isOpenEnum = schemas.some((schema) => schema.enum !== undefined)
-  return `[${schemas.map((schema, index) => {
+  const codes = schemas.map((schema, index) => {
     const code = schemaCode(schema, `${place}/${index}`, 'inline')
-    return isOpenEnum && schema.type === 'string' && schema.enum === undefined ? `Type.Unsafe<string & {}>(${code})` : code
-  }).join(', ')}]`
+    const isAnyString = schema.type === 'string' && schema.enum === undefined
+    return isOpenEnum && isAnyString ? `Type.Unsafe<string & {}>(${code})` : code
+  })
+  if (layout === 'inline') return `[${codes.join(', ')}]`
+  const indent = ' '.repeat(layout)
+  return `[\n${codes.map((code) => `${indent}  ${code}`).join(',\n')}\n${indent}]`
 }
 
-function objectSchemaCode ({ additionalProperties }: Schema, options: Schema, properties: string, layout: Layout): string {
+function objectSchemaCode (options: Schema, properties: string, layout: Layout): string {
   const code = call('Type.Object', layout, options, properties)
-  return additionalProperties === true ? `Type.Unsafe<Record<string, unknown>>(${code})` : code
+  return options.additionalProperties === true ? `Type.Unsafe<Record<string, unknown>>(${code})` : code
 }
 
 function propertiesCode (properties: Record<string, Schema>, required: string[], place: string): string {
@@ -390,7 +395,8 @@ function literal (value: unknown, layout: Layout = 'inline'): string {
   return objectCode(entriesCode(value), layout)
 }
 
-const entriesCode = (value: object) => Object.entries(value).map(([name, item]) => `${propertyName(name)}: ${literal(item)}`)
+const entriesCode = (value: object) =>
+  Object.entries(value).map(([name, item]) => `${propertyName(name)}: ${literal(item)}`)
 
 function objectCode (entries: string[], layout: Layout): string {
   if (layout === 'inline') return `{ ${entries.join(', ')} }`

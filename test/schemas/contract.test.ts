@@ -4,8 +4,12 @@ import { validate } from '@readme/openapi-parser'
 
 const text = readFileSync(new URL('../../schemas/openapi.json', import.meta.url), 'utf8')
 const document = JSON.parse(text)
-const operation =
-  document.paths['/workspaces/{workspaceId}/items/{itemType}/{itemId}/jobTypes/{jobType}/instances/{jobInstanceId}'].get
+const path = '/workspaces/{workspaceId}/items/{itemType}/{itemId}/jobTypes/{jobType}/instances/{jobInstanceId}'
+const create = document.paths[path].post
+const state = document.paths[path].get
+const cancel = document.paths[`${path}/cancel`].post
+const operations = [create, state, cancel]
+const parameters = Object.values<{ name: string, in: string }>(document.components.parameters)
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
 const closed = (description: string, required: string[], properties: Record<string, object>) => ({
@@ -49,18 +53,26 @@ t.test('The document is valid OpenAPI 3.1', async (t) => {
   t.equal((await validate(broken).catch(() => ({ valid: false }))).valid, false, 'the validator follows references')
 })
 
-t.test('It is the one operation of Workload Development v1', async (t) => {
+t.test('It is the Jobs service of Workload Development v1, with its three operations', async (t) => {
   t.match(document.info, { title: 'Workload Development', version: 'v1' })
-  t.equal(Object.keys(document.paths).length, 1)
-  t.equal(operation.operationId, 'Jobs_GetItemJobInstanceState')
+  t.strictSame(
+    Object.fromEntries(Object.entries<object>(document.paths).map(([path, methods]) => [path, Object.keys(methods)])),
+    { [path]: ['post', 'get'], [`${path}/cancel`]: ['post'] })
+  t.strictSame(operations.map(({ operationId }) => operationId),
+    ['Jobs_CreateItemJobInstance', 'Jobs_GetItemJobInstanceState', 'Jobs_CancelItemJobInstance'])
+})
+
+t.test('The operations have the same parameters', async (t) => {
+  const references = parameters.map(({ name }) => ({ $ref: `#/components/parameters/${name}` }))
+  t.same(Object.keys(document.components.parameters), parameters.map(({ name }) => name))
+  for (const operation of operations) t.strictSame(operation.parameters, references)
 })
 
 t.test('The path has the five parameters of the contract, with its sample request', async (t) => {
-  const parameters = operation.parameters.filter((parameter: { in: string }) => parameter.in === 'path')
   const path = (name: string, description: string, schema: object, example: string) =>
     ({ name, in: 'path', required: true, description, schema, example })
   const uuid = { type: 'string', format: 'uuid' }
-  t.strictSame(parameters, [
+  t.strictSame(parameters.filter((parameter) => parameter.in === 'path'), [
     path('workspaceId', 'The workspace.', uuid, 'e5ef604d-e14f-4a59-9133-75d5a0cb9334'),
     path('itemType', 'The item type.', { type: 'string' }, 'Contoso.FinanceAnalytics.Forecast'),
     path('itemId', 'The item.', uuid, 'b14cb7e7-d346-4751-9cfd-8c2767d53111'),
@@ -70,25 +82,64 @@ t.test('The path has the five parameters of the contract, with its sample reques
 })
 
 t.test('Fabric sends the tenant, the two correlation ids and the dual token', async (t) => {
-  const headers = operation.parameters.filter((parameter: { in: string }) => parameter.in === 'header')
+  const headers = parameters.filter((parameter) => parameter.in === 'header')
   t.match(headers, [
     { name: 'x-ms-client-tenant-id', required: true, schema: { type: 'string', format: 'uuid' } },
     { name: 'ActivityId', required: false, schema: { type: 'string' } },
     { name: 'RequestId', required: false, schema: { type: 'string' } }
   ])
-  t.equal(operation.parameters.length, 5 + headers.length)
-  t.same(operation.security, [{ SubjectAndApp: [] }])
+  t.equal(parameters.length, 5 + headers.length)
+  for (const { security } of operations) t.same(security, [{ SubjectAndApp: [] }])
   t.match(document.components.securitySchemes.SubjectAndApp, { type: 'apiKey', in: 'header', name: 'Authorization' })
 })
 
-t.test('It answers 200 with the state and anything else with an error response', async (t) => {
-  t.same(Object.keys(operation.responses), ['200', 'default'])
-  t.same(operation.responses['200'].content, { 'application/json': { schema: ref('ItemJobInstanceState') } })
-  t.same(operation.responses.default.content, { 'application/json': { schema: ref('ErrorResponse') } })
+t.test('State and cancel answer with the state, create without a body, all other statuses with an error', async (t) => {
+  for (const { responses } of [state, cancel]) {
+    t.same(Object.keys(responses), ['200', 'default'])
+    t.same(responses['200'].content, { 'application/json': { schema: ref('ItemJobInstanceState') } })
+  }
+  t.same(Object.keys(create.responses), ['202', 'default'])
+  t.strictSame(create.responses['202'], { description: 'Successfully scheduled.' })
+  for (const { responses } of operations) {
+    t.same(responses.default.content, { 'application/json': { schema: ref('ErrorResponse') } })
+  }
 })
 
-t.test('The seven definitions are those of the contract, word for word', async (t) => {
-  t.strictSame(document.components.schemas, {
+t.test('Create requires its body, the others have none', async (t) => {
+  t.strictSame(create.requestBody, {
+    description: 'The parameters controlling the job instance execution.',
+    required: true,
+    content: { 'application/json': { schema: ref('CreateItemJobInstanceRequest') } }
+  })
+  for (const operation of [state, cancel]) t.notOk('requestBody' in operation)
+})
+
+t.test('The nine definitions are those of the contract, word for word', async (t) => {
+  const titled = Object.entries<{ title?: string }>(document.components.schemas)
+  const untitled = titled.map(([name, { title, ...schema }]) => {
+    t.equal(title, name)
+    return [name, schema]
+  })
+  t.strictSame(Object.fromEntries(untitled), {
+    CreateItemJobInstanceRequest: {
+      type: 'object',
+      description: 'The parameters controlling the job instance execution.',
+      properties: {
+        invokeType: { ...ref('JobInvokeType'), description: 'The item job invoke type.' },
+        creationPayload: {
+          type: 'object',
+          properties: {},
+          additionalProperties: true,
+          description: 'Creation payload specific to the workload, item and job type.'
+        }
+      },
+      required: ['invokeType'],
+      additionalProperties: false
+    },
+    JobInvokeType: {
+      description: 'The job invoke type.',
+      anyOf: [{ type: 'string', enum: ['UnknownFutureValue', 'Scheduled', 'Manual'] }, { type: 'string' }]
+    },
     ItemJobInstanceState: {
       ...closed('The job instance state.', ['status'], {
         status: { ...ref('JobInstanceStatus'), description: 'The status of the job instance.' },

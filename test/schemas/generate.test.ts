@@ -11,6 +11,7 @@ const generator = fileURLToPath(generatorUrl)
 const schemas = fileURLToPath(new URL('../../schemas/', import.meta.url))
 const openApi = readFileSync(join(schemas, 'openapi.json'), 'utf8')
 const freshDocument = (): OpenApiDocument => JSON.parse(openApi)
+const freshDocuments = () => ({ 'openapi.json': freshDocument() })
 
 /** What the command answers and prints. */
 function run (...args: string[]) {
@@ -19,9 +20,9 @@ function run (...args: string[]) {
   return { status, stdout, stderr }
 }
 
-t.test('What is committed is what the document says', async (t) => {
-  for (const [file, text] of generate(freshDocument())) t.equal(text, readFileSync(join(schemas, file), 'utf8'), file)
-  t.strictSame(run('--check'), { status: 0, stdout: ['schemas: as openapi.json says'], stderr: [] })
+t.test('What is committed is what the documents say', async (t) => {
+  for (const [file, text] of generate(freshDocuments())) t.equal(text, readFileSync(join(schemas, file), 'utf8'), file)
+  t.strictSame(run('--check'), { status: 0, stdout: ['schemas: as the OpenAPI documents say'], stderr: [] })
 })
 
 t.test('It is a command when it is run, and only a module when it is imported', async (t) => {
@@ -34,25 +35,27 @@ t.test('It is a command when it is run, and only a module when it is imported', 
   t.match(imported, { status: 0, stdout: '', stderr: '' })
 })
 
-t.test('Each definition, the operation, its parameters and its headers have a module', async (t) => {
-  t.same([...generate(freshDocument()).keys()].sort(), [
+t.test('Each definition, each operation, its parameters and its headers have a module', async (t) => {
+  t.same([...generate(freshDocuments()).keys()].sort(), [
+    'CancelItemJobInstance.ts', 'CancelItemJobInstanceHeaders.ts', 'CancelItemJobInstanceParams.ts',
+    'CreateItemJobInstance.ts', 'CreateItemJobInstanceHeaders.ts', 'CreateItemJobInstanceParams.ts',
+    'CreateItemJobInstanceRequest.ts',
     'ErrorDetails.ts', 'ErrorExtendedInformation.ts', 'ErrorResponse.ts', 'ErrorSource.ts',
-    'GetItemJobInstanceState.ts',
-    'GetItemJobInstanceStateHeaders.ts', 'GetItemJobInstanceStateParams.ts', 'ItemJobInstanceState.ts',
-    'JobInstanceStatus.ts', 'NameValuePair.ts', 'index.ts', 'plain.ts'
+    'GetItemJobInstanceState.ts', 'GetItemJobInstanceStateHeaders.ts', 'GetItemJobInstanceStateParams.ts',
+    'ItemJobInstanceState.ts', 'JobInstanceStatus.ts', 'JobInvokeType.ts', 'NameValuePair.ts', 'index.ts'
   ])
 })
 
 t.test('The command writes a folder, then has nothing left to do', async (t) => {
   const folder = t.testdir({ 'openapi.json': openApi })
-  t.match(run(folder), { status: 0, stdout: ['schemas: 12 written, 0 removed'] })
-  t.equal(readdirSync(folder).filter((file) => file.endsWith('.ts')).length, 12)
+  t.match(run(folder), { status: 0, stdout: ['schemas: 19 written, 0 removed'] })
+  t.equal(readdirSync(folder).filter((file) => file.endsWith('.ts')).length, 19)
   t.match(run(folder), { status: 0, stdout: ['schemas: 0 written, 0 removed'] })
   t.match(run('--check', folder), { status: 0, stderr: [] })
 })
 
 t.test('--check names each file that differs, is missing or is left over, and changes none', async (t) => {
-  const modules = Object.fromEntries(generate(freshDocument()))
+  const modules = Object.fromEntries(generate(freshDocuments()))
   const folder = t.testdir({ ...modules, 'openapi.json': openApi, 'handwritten.ts': 'export {}\n' })
   t.equal(run('--check', folder).status, 0, 'a module written by hand is no concern of the generator')
 
@@ -75,59 +78,91 @@ t.test('--check names each file that differs, is missing or is left over, and ch
 
 t.test('--check sees a change of the document', async (t) => {
   const document = freshDocument()
-  document.components.schemas['ErrorSource'] = { type: 'string', enum: ['System', 'User'] }
-  const modules = Object.fromEntries(generate(freshDocument()))
+  document.components.schemas['ErrorSource'] = { title: 'ErrorSource', type: 'string', enum: ['System', 'User'] }
+  const modules = Object.fromEntries(generate(freshDocuments()))
   const folder = t.testdir({ ...modules, 'openapi.json': JSON.stringify(document) })
   t.strictSame(run('--check', folder), {
-    status: 1, stdout: [], stderr: ['schemas/ErrorSource.ts differs: npm run generate', 'schemas/plain.ts differs: npm run generate']
+    status: 1, stdout: [], stderr: ['schemas/ErrorSource.ts differs: npm run generate']
   })
 })
 
+/** A document with one definition, and with one operation: the contract's, changed. */
+const withSchema = (schema: object): OpenApiDocument =>
+  ({ paths: {}, components: { schemas: { Odd: { title: 'Odd', ...schema } } } })
+const withMethod = (method: string, change: object): OpenApiDocument => {
+  const { paths, components } = freshDocument()
+  const operations = Object.values(paths).flatMap(({ get }) => get ?? [])
+  const changed = Object.fromEntries(operations.map((get) => [method, { ...get, ...change }]))
+  return { components, paths: { '/jobs': changed } }
+}
+
 t.test('Text from the document stays text', async (t) => {
   const description = 'It\'s "quoted" \\ and */ ends\nnothing.'
-  const schemas: OpenApiDocument['components']['schemas'] = {
-    Odd: { type: 'object', properties: { 'a-b': { type: 'string', description } } }
-  }
-  const text = generate({ paths: {}, components: { schemas } }).get('Odd.ts')
+  const document = withSchema({ type: 'object', properties: { 'a-b': { type: 'string', description } } })
+  const text = generate({ 'odd.json': document }).get('Odd.ts')
   t.match(text, '/** It\'s "quoted" \\ and *\\/ ends nothing. */')
   t.match(text, String.raw`'a-b': Type.Optional(Type.String({ description: 'It\'s "quoted" \\ and */ ends\nnothing.' }))`)
 })
 
+t.test('A union is written on one line within another schema', async (t) => {
+  const invokeType = { anyOf: [{ type: 'boolean' }, { type: 'string' }] }
+  const text = generate({ 'odd.json': withSchema({ type: 'object', properties: { invokeType } }) }).get('Odd.ts')
+  t.match(text, 'invokeType: Type.Optional(Type.Union([Type.Boolean(), Type.String()]))')
+})
+
+t.test('Several documents become one set of modules, with each common definition once', async (t) => {
+  const other = withSchema({ type: 'boolean' })
+  other.components.schemas['ErrorSource'] = structuredClone(freshDocument().components.schemas['ErrorSource'] ?? {})
+  const documents = { ...freshDocuments(), 'other.json': other }
+  const modules = generate(documents)
+  t.same([...modules.keys()].sort(), [...generate(freshDocuments()).keys(), 'Odd.ts'].sort())
+  t.equal(modules.get('index.ts')?.match(/^ {2}ErrorSource,?$/gm)?.length, 1)
+
+  const folder = t.testdir({ 'openapi.json': openApi, 'other.json': JSON.stringify(other) })
+  t.match(run(folder), { stdout: ['schemas: 20 written, 0 removed'] })
+
+  other.components.schemas['ErrorSource'] = { title: 'ErrorSource', type: 'string' }
+  const message = 'other.json#/components/schemas/ErrorSource: the generator does not know a second definition'
+  t.throws(() => generate(documents), { message })
+})
+
 t.test('A construct that it does not know is an error that names its place', async (t) => {
-  const withSchema = (schema: object): OpenApiDocument => ({ paths: {}, components: { schemas: { Odd: schema } } })
-  const withMethod = (method: string, change: object): OpenApiDocument => {
-    const { paths, components } = freshDocument()
-    const operations = Object.values(paths).flatMap(({ get }) => get ?? [])
-    const changed = Object.fromEntries(operations.map((get) => [method, { ...get, ...change }]))
-    return { components, paths: { '/jobs': changed } }
-  }
   const withOperation = (change: object) => withMethod('get', change)
   const odd = '#/components/schemas/Odd'
+  const operation = '#/paths//jobs/get'
   const content = { 'application/json': { schema: { type: 'string' } } }
   const parameter = { name: 'full', in: 'path', required: true, description: 'd', schema: { type: 'string' } }
   const cases: Array<[OpenApiDocument, string, string]> = [
+    [withSchema({ title: 'Even', type: 'string' }), odd, 'a definition with the title Even'],
     [withSchema({ oneOf: [] }), odd, 'oneOf: []'],
+    [withSchema({ anyOf: [{ type: 'null' }] }), `${odd}/anyOf/0`, 'type: "null"'],
     [withSchema({ type: 'integer' }), odd, 'type: "integer"'],
     [withSchema({ type: ['string', 'null'] }), odd, 'type: ["string","null"]'],
     [withSchema({}), odd, 'a schema without a type'],
     [withSchema({ type: 'array' }), `${odd}/items`, 'a schema without a type'],
     [withSchema({ type: 'string', minLength: 1 }), odd, 'minLength: 1'],
+    [withSchema({ $id: 'Odd', type: 'string' }), odd, '$id: "Odd"'],
     [withSchema({ $ref: 'other.json' }), odd, '$ref other.json'],
     [withSchema({ type: 'object', required: ['a'] }), odd, 'the required property a'],
     [withSchema({ type: 'object', properties: { a: { type: 'null' } } }), `${odd}/properties/a`, 'type: "null"'],
     [withMethod('trace', {}), '#/paths//jobs', 'trace: {'],
-    [withOperation({ requestBody: {} }), '#/paths//jobs/get', 'requestBody: {}'],
-    [withOperation({ parameters: [{ ...parameter, in: 'query' }] }),
-      '#/paths//jobs/get/parameters/full', 'in: "query"'],
+    [withOperation({ callbacks: {} }), operation, 'callbacks: {}'],
+    [withOperation({ parameters: [{ ...parameter, in: 'query' }] }), `${operation}/parameters/full`, 'in: "query"'],
     [withOperation({ parameters: [{ ...parameter, style: 'simple' }] }),
-      '#/paths//jobs/get/parameters/full', 'style: "simple"'],
+      `${operation}/parameters/full`, 'style: "simple"'],
+    [withOperation({ parameters: [{ $ref: '#/components/parameters/none' }] }), `${operation}/parameters`, '$ref #/c'],
+    [withOperation({ parameters: [{ $ref: 'other.json' }] }), `${operation}/parameters`, '$ref other.json'],
+    [withOperation({ requestBody: { description: 'd', content } }),
+      `${operation}/requestBody`, 'a body that is not required'],
+    [withOperation({ requestBody: { required: true, content: { 'text/xml': {} } } }),
+      `${operation}/requestBody/content`, 'text/xml: {}'],
     [withOperation({ responses: { 200: { description: 'd', content, links: {} } } }),
-      '#/paths//jobs/get/responses/200', 'links: {}'],
+      `${operation}/responses/200`, 'links: {}'],
     [withOperation({ responses: { 200: { description: 'd', content: { ...content, 'text/xml': {} } } } }),
-      '#/paths//jobs/get/responses/200/content', 'text/xml: {}']
+      `${operation}/responses/200/content`, 'text/xml: {}']
   ]
   for (const [document, place, construct] of cases) {
-    const message = `openapi.json, ${place}: the generator does not know ${construct}`
-    t.throws(() => generate(document), { message }, construct)
+    const message = `odd.json${place}: the generator does not know ${construct}`
+    t.throws(() => generate({ 'odd.json': document }), { message }, construct)
   }
 })
