@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util'
 
 import { createFabric } from '../../lib/testing/index.js'
 import { chart } from './chart.js'
-import { BASE, others, polls } from './contenders.js'
+import { BASE, type Contender, others, polls } from './contenders.js'
 import type { Measurement } from './figures.js'
 import { type Conditions, measure, measureMemoryPerToken, measureStartup } from './measure.js'
 import { contenderTable, startupTable, targetTable } from './report.js'
@@ -40,7 +40,11 @@ const { values } = parseArgs({
 const processes = Number(values.processes ?? (values.quick ? 1 : 7))
 const seconds = Number(values.seconds ?? (values.quick ? 0.4 : 1))
 const isComplete = values.only.length === 0
-const contenders = [...polls, ...others].filter(({ name }) => isComplete || name === BASE || values.only.includes(name))
+const chosen = (list: Contender[]) => list.filter(({ name }) => isComplete || name === BASE || values.only.includes(name))
+const groups = [chosen(polls), chosen(others)]
+const contenders = groups.flat()
+const unknown = values.only.filter((only) => !contenders.some(({ name }) => name === only))
+if (unknown.length > 0) throw new RangeError(`Unknown: ${unknown.join(', ')}; known: ${[...polls, ...others].map(({ name }) => name).join(', ')}`)
 
 const machine = `${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${availableParallelism()} cores, Node.js ${process.versions.node}, ` +
   `${platform()} ${arch()}, ${new Date().toISOString().slice(0, 10)}`
@@ -69,7 +73,8 @@ for (let turn = 0; turn < processes; turn++) {
 }
 await keyEndpoint.close()
 
-console.log(`${contenderTable(polls, measurements)}\n\n${contenderTable(others, measurements)}\n`)
+for (const group of groups.filter(({ length }) => length > 0)) console.log(`${contenderTable(group, measurements)}\n`)
 if (isComplete) console.log(`${startupTable(withPlugin, withoutPlugin)}\n`)
-console.log(targetTable(targets({ measurements, startups: { withPlugin, withoutPlugin }, memory })))
-if (values.chart !== undefined) writeFileSync(values.chart, chart(polls, measurements, machine))
+const judged = targets({ measurements, startups: { withPlugin, withoutPlugin }, memory })
+if (judged.length > 0) console.log(targetTable(judged))
+if (values.chart !== undefined) writeFileSync(values.chart, chart(chosen(polls), measurements, machine))

@@ -5,7 +5,7 @@ import { type Target, verdict } from './targets.js'
 
 /** The measured contenders as a Markdown table. */
 export function contenderTable (contenders: readonly Contender[], measurements: Measurements): string {
-  const rows = contenders.filter(({ name }) => measurements.has(name)).map(({ name, title }) => {
+  const rows = contenders.map(({ name, title }) => {
     const cpu = figure(measurements, name, 'cpu')
     return [
       title,
