@@ -65,46 +65,19 @@ export const polls: Contender[] = [
   { name: BASE, title: 'Fastify with the same schemas, and nothing else', module: 'fastify-schemas' },
   { name: 'plugin', title: 'this plugin, `authentication: false`', module: 'plugin' },
   { name: 'seen', title: 'this plugin, tokens seen before', module: 'plugin', options: authenticated },
-  {
-    name: 'sixtieth', title: 'this plugin, one poll in sixty with new tokens',
-    module: 'plugin', options: authenticated, requests: 'sixtiethNeverSeen'
-  },
-  {
-    name: 'never-seen', title: 'this plugin, new tokens in every poll',
-    module: 'plugin', options: authenticated, requests: 'neverSeen'
-  },
+  { name: 'sixtieth', title: 'this plugin, one poll in sixty with new tokens', module: 'plugin', options: authenticated, requests: 'sixtiethNeverSeen' },
+  { name: 'never-seen', title: 'this plugin, new tokens in every poll', module: 'plugin', options: authenticated, requests: 'neverSeen' },
   { name: 'fast-jwt', title: 'Fastify with `fast-jwt`, tokens seen before', module: 'fastify-fast-jwt', options: authenticated },
-  {
-    name: 'fast-jwt-never-seen', title: 'Fastify with `fast-jwt`, new tokens in every poll',
-    module: 'fastify-fast-jwt', options: authenticated, requests: 'neverSeen'
-  },
+  { name: 'fast-jwt-never-seen', title: 'Fastify with `fast-jwt`, new tokens in every poll', module: 'fastify-fast-jwt', options: authenticated, requests: 'neverSeen' },
   { name: 'express', title: 'Express with `jsonwebtoken` and `jwks-rsa`, any tokens', module: 'express-jsonwebtoken' }
 ]
 
 /** Error responses, and what else the targets compare with. */
 export const others: Contender[] = [
-  {
-    name: 'no-deadline', title: '`authentication: false`, `resolverTimeout: 0`',
-    module: 'plugin', options: { resolverTimeout: 0 }
-  },
-  {
-    name: '400', title: '400, an invalid UUID, `authentication: false`',
-    module: 'plugin', requests: 'invalidUuid', statusCode: 400
-  },
-  {
-    name: '404', title: '404, no such job, `authentication: false`',
-    module: 'plugin', options: { isJobKnown: false }, statusCode: 404
-  },
-  {
-    name: '401', title: '401, no Authorization header',
-    module: 'plugin', options: authenticated, requests: 'withoutTokens', statusCode: 401
-  },
-  {
-    name: 'forged', title: '401, invalid signatures',
-    module: 'plugin', options: authenticated, requests: 'forged', statusCode: 401
-  },
-  {
-    name: 'limit', title: 'lower bound of new tokens: two `crypto.verify`, Fastify without schemas',
-    module: 'fastify-crypto-verify', requests: 'neverSeen'
-  }
+  { name: 'no-deadline', title: '`authentication: false`, `resolverTimeout: 0`', module: 'plugin', options: { resolverTimeout: 0 } },
+  { name: '400', title: '400, an invalid UUID, `authentication: false`', module: 'plugin', requests: 'invalidUuid', statusCode: 400 },
+  { name: '404', title: '404, no such job, `authentication: false`', module: 'plugin', options: { isJobKnown: false }, statusCode: 404 },
+  { name: '401', title: '401, no Authorization header', module: 'plugin', options: authenticated, requests: 'withoutTokens', statusCode: 401 },
+  { name: 'forged', title: '401, invalid signatures', module: 'plugin', options: authenticated, requests: 'forged', statusCode: 401 },
+  { name: 'limit', title: 'lower bound of new tokens: two `crypto.verify`, Fastify without schemas', module: 'fastify-crypto-verify', requests: 'neverSeen' }
 ]

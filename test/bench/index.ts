@@ -38,7 +38,7 @@ const { values } = parseArgs({
   }
 })
 const processes = Number(values.processes ?? (values.quick ? 1 : 7))
-const seconds = Number(values.seconds ?? (values.quick ? 0.4 : 1))
+const seconds = Number(values.seconds ?? (values.quick ? 0.3 : 1))
 const isComplete = values.only.length === 0
 const chosen = (list: Contender[]) => list.filter(({ name }) => isComplete || name === BASE || values.only.includes(name))
 const groups = [chosen(polls), chosen(others)]

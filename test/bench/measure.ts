@@ -20,8 +20,8 @@ export interface Conditions {
 
 const CONNECTIONS = 32
 
-/** More than there are users, so that all their tokens have been seen, and enough for V8 to optimize a slow server too. */
-const WARM_UP_REQUESTS = 5_000
+/** At least: more than there are users, so that all their tokens have been seen. */
+const WARM_UP_REQUESTS = 2_000
 
 /** Measures one fresh process of a contender. */
 export async function measure (contender: Contender, { requests, registration, seconds }: Conditions): Promise<Measurement> {
