@@ -1,11 +1,11 @@
-import type { Contender } from './contender.js'
-import { median, type Measurements } from './figures.js'
+import type { Contender } from './contenders.js'
+import { figure, type Measurements } from './figures.js'
 
-const WIDTH = 760
+const WIDTH = 800
 const ROW = 26
 const TOP = 64
-const LABELS = 330
-const BARS = 340
+const LABELS = 380
+const BARS = 330
 
 const style = `
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
@@ -21,10 +21,10 @@ const style = `
     .plugin { fill: #2fb593 }
   }`
 
-/** Requests for each second of CPU time, as an SVG that suits light and dark pages. */
+/** Polls per second of CPU time as an SVG image with light and dark colours. */
 export function chart (contenders: readonly Contender[], measurements: Measurements, machine: string): string {
   const bars = contenders.map(({ name, title, module }) => ({
-    title: title.trim(), isPlugin: module === 'plugin', perSecond: 1e6 / median(measurements, name, 'cpu')
+    title: title.replaceAll('`', ''), isPlugin: module === 'plugin', perSecond: 1e6 / figure(measurements, name, 'cpu').median
   }))
   const most = Math.max(...bars.map(({ perSecond }) => perSecond))
   const rows = bars.map(({ title, isPlugin, perSecond }, i) => {
@@ -33,20 +33,16 @@ export function chart (contenders: readonly Contender[], measurements: Measureme
     return `
   <text x="${LABELS - 10}" y="${y + 15}" text-anchor="end">${escape(title)}</text>
   <rect x="${LABELS}" y="${y + 3}" width="${width.toFixed(1)}" height="${ROW - 8}" rx="2"${isPlugin ? ' class="plugin"' : ''}/>
-  <text x="${(LABELS + width + 8).toFixed(1)}" y="${y + 15}" class="figure">${thousands(perSecond)}</text>`
+  <text x="${(LABELS + width + 8).toFixed(1)}" y="${y + 15}" class="figure">${Math.round(perSecond).toLocaleString('en')}</text>`
   })
   const height = TOP + bars.length * ROW + 16
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Polls for each second of CPU time">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Polls per second of CPU time">
   <style>${style}
   </style>
-  <text x="16" y="26" class="title">Polls for each second of CPU time</text>
+  <text x="16" y="26" class="title">Polls per second of CPU time</text>
   <text x="16" y="46" class="small">${escape(machine)}</text>${rows.join('')}
 </svg>
 `
-}
-
-function thousands (value: number): string {
-  return Math.round(value).toLocaleString('en')
 }
 
 function escape (text: string): string {

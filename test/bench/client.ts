@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
-/** A whole answer. */
+/** A complete response. */
 export interface Answer {
   statusCode: number
   /** The status line and the header lines. */
@@ -9,10 +9,10 @@ export interface Answer {
   body: Buffer
 }
 
-/** Is told the answer, or why there is none. */
+/** Called with the response, or with the reason why there is none. */
 export type OnAnswer = (error: Error | undefined, answer?: Answer) => void
 
-/** One keep-alive connection with one request in flight at most. It reads no more of a head than where its body ends. */
+/** A keep-alive connection with at most one request in flight. Of a response's head it parses the status and the length. */
 export class Client {
   readonly #socket: Socket
   #received: Buffer | undefined
@@ -46,10 +46,15 @@ export class Client {
     const headEnd = received.indexOf('\r\n\r\n')
     const head = received.toString('latin1', 0, Math.max(0, headEnd))
     const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? NaN)
-    if (headEnd >= 0 && Number.isNaN(length)) return this.#onAnswer(new Error(`An answer without a length: ${head}`))
+    if (headEnd >= 0 && Number.isNaN(length)) return this.#onAnswer(new Error(`A response without a length: ${head}`))
     const end = headEnd + 4 + length
-    const isWhole = headEnd >= 0 && received.length >= end
-    this.#received = isWhole ? undefined : received
-    if (isWhole) this.#onAnswer(undefined, { statusCode: Number(head.slice(9, 12)), head, body: received.subarray(headEnd + 4, end) })
+    const isComplete = headEnd >= 0 && received.length >= end
+    this.#received = isComplete ? undefined : received
+    if (isComplete) this.#onAnswer(undefined, { statusCode: Number(head.slice(9, 12)), head, body: received.subarray(headEnd + 4, end) })
   }
+}
+
+/** Opens keep-alive connections. */
+export function connectClients (port: number, connections: number): Promise<Client[]> {
+  return Promise.all(Array.from({ length: connections }, () => Client.connect(port)))
 }

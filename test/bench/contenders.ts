@@ -1,35 +1,83 @@
-import type { Contender } from './contender.js'
+import type { Server } from 'node:http'
 
-/** Whose CPU time for each request is 1. */
+import type { RequestKind } from './requests.js'
+
+/** A server to measure, and the requests that it receives. */
+export interface Contender {
+  /** Its name for `--only`. */
+  name: string
+  /** Its title in the tables. */
+  title: string
+  /** Its module in `contenders/`. */
+  module: ContenderModule
+  options?: ContenderOptions
+  /** Default: `seen`. */
+  requests?: RequestKind
+  /** The status code of every response; default: 200. */
+  statusCode?: number
+}
+
+/** Options of a module of `contenders/`. */
+export interface ContenderOptions {
+  /** How many verified tokens are cached; left out, the plugin authenticates nobody. */
+  tokenCacheSize?: number
+  /** The plugin's option of this name, in milliseconds. */
+  resolverTimeout?: number
+  /** Whether the job exists; default: true. */
+  isJobKnown?: boolean
+}
+
+/** The identifiers that a server needs to verify tokens. */
+export interface Registration {
+  publisherTenantId: string
+  audience: string
+  clientId: string
+  issuerV1: string
+  authority: string
+  jwksUri: string
+}
+
+/** The `listen` that each module of `contenders/` exports: starts its server on a free port of the loopback interface. */
+export type Listen = (options: ContenderOptions, registration: Registration) => Promise<Server>
+
+/** Each server is a module of its own, so that its process loads nothing else. */
+export const contenderModules = {
+  'fastify-schemas': () => import('./contenders/fastify-schemas.js'),
+  plugin: () => import('./contenders/plugin.js'),
+  'fastify-fast-jwt': () => import('./contenders/fastify-fast-jwt.js'),
+  'express-jsonwebtoken': () => import('./contenders/express-jsonwebtoken.js'),
+  'fastify-crypto-verify': () => import('./contenders/fastify-crypto-verify.js')
+} satisfies Record<string, () => Promise<{ listen: Listen }>>
+
+export type ContenderModule = keyof typeof contenderModules
+
+/** The contender to which the ratios compare the others. */
 export const BASE = 'fastify-schemas'
 
-/** More than users, so that an app token and 10,000 subject tokens have room. */
-const ROOM = 20_000
-/** Fewer than there are pairs of tokens, so that each has been forgotten when it comes again. */
-const NO_ROOM = 500
+/**
+ * Room for the app token and the tokens of all users, but not for all tokens of `neverSeen`: when those are sent again,
+ * they have been evicted.
+ */
+const authenticated = { tokenCacheSize: 2_000 }
 
-const authenticated = { isAuthenticated: true, tokenCacheSize: ROOM }
-const forgetful = { isAuthenticated: true, tokenCacheSize: NO_ROOM }
+/** Polls that are answered with 200. */
+export const polls: Contender[] = [
+  { name: BASE, title: 'Fastify with the same schemas, and nothing else', module: 'fastify-schemas' },
+  { name: 'plugin', title: 'this plugin, `authentication: false`', module: 'plugin' },
+  { name: 'seen', title: 'this plugin, tokens seen before', module: 'plugin', options: authenticated },
+  { name: 'sixtieth', title: 'this plugin, one poll in sixty with new tokens', module: 'plugin', options: authenticated, requests: 'sixtiethNeverSeen' },
+  { name: 'never-seen', title: 'this plugin, new tokens in every poll', module: 'plugin', options: authenticated, requests: 'neverSeen' },
+  { name: 'fast-jwt', title: 'Fastify with `fast-jwt`, tokens seen before', module: 'fastify-fast-jwt', options: authenticated },
+  { name: 'fast-jwt-never-seen', title: 'Fastify with `fast-jwt`, new tokens in every poll', module: 'fastify-fast-jwt', options: authenticated, requests: 'neverSeen' },
+  { name: 'express', title: 'Express with `jsonwebtoken` and `jwks-rsa`, any tokens', module: 'express-jsonwebtoken' }
+]
 
-export const contenders: Contender[] = [
-  { name: 'node-http', title: 'node:http, a constant body', module: 'node-http' },
-  { name: 'fastify-bare', title: 'Fastify, a bare route', module: 'fastify-bare' },
-  { name: BASE, title: 'Fastify, the same schemas', module: 'fastify-schemas', isCloseCall: true },
-
-  { name: 'plugin', title: 'plugin, no authentication', module: 'plugin', isCloseCall: true },
-  { name: 'plugin-no-deadline', title: '  no deadline either', module: 'plugin', options: { resolverTimeout: 0 }, isCloseCall: true },
-  { name: 'plugin-400', title: '  400, an id that is no uuid', module: 'plugin', requests: 'notUuid', statusCode: 400 },
-  { name: 'plugin-404', title: '  404, no such job', module: 'plugin', options: { isJobKnown: false }, statusCode: 404 },
-  { name: 'fastify-5ms', title: 'Fastify, the same schemas, 5 ms, 500 in flight', module: 'fastify-schemas', options: { delay: 5 }, connections: 500 },
-  { name: 'plugin-5ms', title: 'plugin, no authentication, 5 ms, 500 in flight', module: 'plugin', options: { delay: 5 }, connections: 500 },
-
-  { name: 'plugin-seen', title: 'plugin, 10,000 users seen before', module: 'plugin', options: authenticated, isCloseCall: true },
-  { name: 'plugin-never-seen', title: 'plugin, tokens never seen', module: 'plugin', options: forgetful, requests: 'neverSeen', isBusy: true },
-  { name: 'plugin-401', title: '  401, no token', module: 'plugin', options: authenticated, requests: 'withoutToken', statusCode: 401 },
-  { name: 'plugin-forged', title: '  401, forged signatures', module: 'plugin', options: forgetful, requests: 'forged', statusCode: 401, isBusy: true },
-
-  { name: 'express', title: 'Express, jsonwebtoken, jwks-rsa', module: 'express-jsonwebtoken', isBusy: true },
-  { name: 'fast-jwt', title: 'Fastify, fast-jwt, seen before', module: 'fastify-fast-jwt', options: authenticated },
-  { name: 'fast-jwt-never-seen', title: 'Fastify, fast-jwt, never seen', module: 'fastify-fast-jwt', options: forgetful, requests: 'neverSeen', isBusy: true },
-  { name: 'limit', title: 'limit: 2 × crypto.verify, Fastify, a bare route', module: 'fastify-crypto-verify', requests: 'neverSeen', isBusy: true }
+/** Error responses, and what else the targets compare with. */
+export const others: Contender[] = [
+  { name: 'no-deadline', title: '`authentication: false`, `resolverTimeout: 0`', module: 'plugin', options: { resolverTimeout: 0 } },
+  { name: '400', title: '400, an invalid UUID, `authentication: false`', module: 'plugin', requests: 'invalidUuid', statusCode: 400 },
+  { name: '404', title: '404, no such job, `authentication: false`', module: 'plugin', options: { isJobKnown: false }, statusCode: 404 },
+  { name: '401', title: '401, no Authorization header', module: 'plugin', options: authenticated, requests: 'withoutTokens', statusCode: 401 },
+  { name: 'forged', title: '401, invalid signatures', module: 'plugin', options: authenticated, requests: 'forged', statusCode: 401 },
+  { name: 'limit', title: 'lower bound of new tokens: two `crypto.verify`, Fastify without schemas', module: 'fastify-crypto-verify', requests: 'neverSeen' }
 ]

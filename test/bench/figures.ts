@@ -1,50 +1,45 @@
-import type { Contender } from './contender.js'
+/** The median of several figures, and their first and third quartile. */
+export interface Figure {
+  median: number
+  low: number
+  high: number
+}
 
-/** What one contender was measured to do in one pass. */
+/** The figures of the processes of one contender. */
 export interface Measurement {
-  requestsPerSecond: number
-  /** CPU time of the server for each request, all threads included; in microseconds. */
+  /** User and system CPU time of the server for each poll, all threads included; in microseconds. */
   cpu: number
-  /** In milliseconds; the median of the turns. */
-  p50: number
-  /** In milliseconds; the median of the turns. */
-  p99: number
-  /** In bytes. */
-  peakMemory: number
-  /** How busy the generator of the load was, 0 to 1: from about 0.9 on it is what bounds the requests a second. */
-  generator: number
+  pollsPerSecond: number
 }
 
 export type Metric = keyof Measurement
 
-/** All passes of all contenders, by the contender's name. */
-export type Measurements = Map<Contender['name'], Measurement[]>
+/** One measurement for each process, by the contender's name. */
+export type Measurements = ReadonlyMap<string, readonly Measurement[]>
 
-/** The middle of some figures, and how far they lie apart. */
-export interface Spread {
-  median: number
-  min: number
-  max: number
+export function figureOf (values: readonly number[]): Figure {
+  const sorted = [...values].sort((a, b) => a - b)
+  return { median: quantile(sorted, 0.5), low: quantile(sorted, 0.25), high: quantile(sorted, 0.75) }
 }
 
-export function spread (figures: readonly number[]): Spread {
-  const sorted = [...figures].sort((a, b) => a - b)
-  const at = (i: number) => sorted[i] ?? NaN
-  const middle = (sorted.length - 1) / 2
-  return { median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2, min: at(0), max: at(sorted.length - 1) }
+/** The value below which a share of the sorted values lies, interpolated; NaN if there are none. */
+function quantile (sorted: readonly number[], share: number): number {
+  const position = (sorted.length - 1) * share
+  const [below = NaN, above = below] = sorted.slice(Math.floor(position))
+  return below + (above - below) * (position % 1)
 }
 
-/** The median of a contender's figures; NaN where it was not measured. */
-export function median (measurements: Measurements, name: string, metric: Metric): number {
-  return spread((measurements.get(name) ?? []).map((measurement) => measurement[metric])).median
+/** The figure of a contender; NaN if it was not measured. */
+export function figure (measurements: Measurements, name: string, metric: Metric): Figure {
+  return figureOf((measurements.get(name) ?? []).map((measurement) => measurement[metric]))
 }
 
-/**
- * How many times another's figure a contender's is. Each pass that both were in is held against the same pass of the
- * other: what else the machine did meanwhile, it did to both.
- */
-export function ratio (measurements: Measurements, name: string, other: string, metric: Metric = 'cpu'): Spread {
-  const others = measurements.get(other) ?? []
-  return spread((measurements.get(name) ?? []).slice(0, others.length).map((measurement, pass) =>
-    measurement[metric] / (others[pass]?.[metric] ?? NaN)))
+/** How many times the other figure it is: the ratio of the medians, and the range that both spreads leave to it. */
+export function ratio (figure: Figure, other: Figure): Figure {
+  return { median: figure.median / other.median, low: figure.low / other.high, high: figure.high / other.low }
+}
+
+/** How much more than the other figure it is: as with {@link ratio}. */
+export function difference (figure: Figure, other: Figure): Figure {
+  return { median: figure.median - other.median, low: figure.low - other.high, high: figure.high - other.low }
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-import type { Contender, Registration } from './contender.js'
+import type { Contender, Registration } from './contenders.js'
 import type { Usage } from './server.js'
 
 const SERVER = fileURLToPath(new URL('server.js', import.meta.url))
@@ -34,10 +34,10 @@ export class ServerProcess {
   }
 }
 
-/** What a process tells next. */
+/** The next message of a process; rejects if it exits first. */
 export async function answerOf<T> (child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onExit = (code: number | null) => reject(new Error(`The server ended with exit code ${code}`))
+    const onExit = (code: number | null) => reject(new Error(`The server exited with code ${code}`))
     child.once('exit', onExit)
     child.once('message', (message: T) => {
       child.off('exit', onExit)

@@ -1,10 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
 
 import type { Fabric, FabricHeaders } from '../../lib/testing/index.js'
-import type { Question } from '../bench/load.js'
 import { get } from '../bench/requests.js'
 import { SAMPLE_PATH } from '../bench/sample.js'
 import { type KnownJob, knownJobs } from './known-jobs.js'
+import type { Question } from './load.js'
 
 /** In seconds. */
 const LIFETIME = 30

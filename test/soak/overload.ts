@@ -10,12 +10,12 @@ import { parseArgs } from 'node:util'
 import type { FastifyUnderPressureOptions } from '@fastify/under-pressure'
 
 import { createFabric } from '../../lib/testing/index.js'
-import type { Answer } from '../bench/client.js'
-import { connectClients, sendQuestions } from '../bench/load.js'
+import { type Answer, connectClients } from '../bench/client.js'
 import { pollAsBytes } from './callers.js'
 import { isOnContract } from './contract.js'
 import { quantile } from './figures.js'
 import { knownJobs } from './known-jobs.js'
+import { sendQuestions } from './load.js'
 import { WorkloadProcess } from './workload-process.js'
 
 const { values } = parseArgs({

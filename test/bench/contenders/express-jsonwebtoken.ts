@@ -5,11 +5,11 @@ import jwt from 'jsonwebtoken'
 import jwksRsa from 'jwks-rsa'
 
 import { GetItemJobInstanceState } from '../../../schemas/index.js'
-import type { Listen, Registration } from '../contender.js'
+import type { Listen, Registration } from '../contenders.js'
 import { sampleResolver } from '../sample.js'
 import { checkClaims, type Claims, expected, readTokens } from './handwritten-claims.js'
 
-/** What people write with Express: both tokens checked at each request, the keys remembered. */
+/** A common way with Express: both tokens are verified in every request, the keys are cached. */
 export const listen: Listen = async (options, registration) => {
   const resolve = sampleResolver(options)
   const verify = tokenVerifier(registration)

@@ -3,7 +3,7 @@ import { createPublicKey, type JsonWebKey, verify } from 'node:crypto'
 import Fastify from 'fastify'
 
 import { GetItemJobInstanceState } from '../../../schemas/index.js'
-import type { Listen } from '../contender.js'
+import type { Listen } from '../contenders.js'
 import { sampleResolver } from '../sample.js'
 import { readTokens } from './handwritten-claims.js'
 
@@ -11,7 +11,7 @@ interface JsonWebKeySet {
   keys: JsonWebKey[]
 }
 
-/** The limit for tokens that nobody has seen: two RSA signatures and a bare route, and not one claim looked at. */
+/** The lower bound for new tokens: two RSA signatures and a route without schemas; no claim is checked. */
 export const listen: Listen = async (options, { jwksUri }) => {
   const answer = await fetch(jwksUri)
   const { keys: [jwk = {}] }: JsonWebKeySet = JSON.parse(await answer.text())
@@ -23,7 +23,7 @@ export const listen: Listen = async (options, { jwksUri }) => {
     if (!isGood) throw new Error('Unexpected signature')
   }
 
-  const app = Fastify()
+  const app = Fastify({ routerOptions: { maxParamLength: 256 } })
   app.addHook('onRequest', (request, _, done) => {
     const { subjectToken, appToken } = readTokens(request.headers)
     verifySignature(appToken)

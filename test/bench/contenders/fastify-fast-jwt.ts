@@ -2,16 +2,14 @@ import { createVerifier, type DecodedJwt } from 'fast-jwt'
 import Fastify from 'fastify'
 import jwksRsa from 'jwks-rsa'
 
-import { definitions, GetItemJobInstanceState } from '../../../schemas/index.js'
-import type { Listen, Registration } from '../contender.js'
-import { sampleResolver } from '../sample.js'
+import type { Listen, Registration } from '../contenders.js'
+import { addRoute } from './fastify-schemas.js'
 import { checkClaims, type Claims, expected, readTokens } from './handwritten-claims.js'
 
-/** What people write with Fastify: fast-jwt checks both tokens and remembers them, the route has the schemas. */
+/** A common way with Fastify: fast-jwt verifies and caches both tokens, the route has the contract's schemas. */
 export const listen: Listen = async (options, registration) => {
   const verify = tokenVerifier(registration, options.tokenCacheSize)
-  const app = Fastify()
-  for (const definition of definitions) app.addSchema(definition)
+  const app = Fastify({ routerOptions: { maxParamLength: 256 } })
 
   app.addHook('onRequest', async (request, reply) => {
     try {
@@ -24,8 +22,7 @@ export const listen: Listen = async (options, registration) => {
       return reply.code(401).send({ errorCode: 'AuthenticationFailed', message: 'Unauthorized', source: 'External' })
     }
   })
-  app.get(GetItemJobInstanceState.url, { schema: GetItemJobInstanceState.schema }, sampleResolver(options))
-
+  addRoute(app, options)
   await app.listen({ host: '127.0.0.1', port: 0 })
   return app.server
 }
@@ -41,7 +38,7 @@ function tokenVerifier (registration: Registration, cacheSize: number | undefine
   })
 }
 
-/** Each tenant's tokens have an issuer of their own, which a verifier that is made once cannot know. */
+/** Each tenant has its own issuer, so one verifier cannot check it for all. */
 function checkIssuer ({ iss, tid }: Claims, registration: Registration): void {
   if (iss !== expected(tid, registration).issuer) throw new Error('Unexpected issuer')
 }

@@ -1,14 +1,19 @@
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 
 import { definitions, GetItemJobInstanceState } from '../../../schemas/index.js'
-import type { Listen } from '../contender.js'
+import type { ContenderOptions, Listen } from '../contenders.js'
 import { sampleResolver } from '../sample.js'
 
-/** Fastify with the contract's schemas and nothing else: what the route costs whoever writes it by hand. */
+/** Fastify with the contract's schemas and nothing else: the cost of the same route written by hand. */
 export const listen: Listen = async (options) => {
-  const app = Fastify()
-  for (const definition of definitions) app.addSchema(definition)
-  app.get(GetItemJobInstanceState.url, { schema: GetItemJobInstanceState.schema }, sampleResolver(options))
+  const app = Fastify({ routerOptions: { maxParamLength: 256 } })
+  addRoute(app, options)
   await app.listen({ host: '127.0.0.1', port: 0 })
   return app.server
+}
+
+/** The route with the contract's schemas. */
+export function addRoute (app: FastifyInstance, options: ContenderOptions): void {
+  for (const definition of definitions) app.addSchema(definition)
+  app.get(GetItemJobInstanceState.url, { schema: GetItemJobInstanceState.schema }, sampleResolver(options))
 }

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-import type { Registration } from '../contender.js'
+import type { Registration } from '../contenders.js'
 
-/** The claims of a v1.0 token that are looked at. */
+/** The claims of a v1.0 token that are checked. */
 export interface Claims {
   iss?: string | undefined
   tid?: string
@@ -22,12 +22,12 @@ export function readTokens ({ authorization = '' }: IncomingHttpHeaders): { subj
   return { subjectToken, appToken }
 }
 
-/** What a v1.0 token of the tenant has to say of its issuer and its audience. */
+/** The issuer and the audience of a v1.0 token of the tenant. */
 export function expected (tenantId: string | undefined, { audience, issuerV1 }: Registration) {
   return { audience, issuer: `${issuerV1}/${tenantId}/` }
 }
 
-/** The checks that no library does. */
+/** The checks that no library makes. */
 export function checkClaims (app: Claims, subject: Claims, headers: IncomingHttpHeaders, registration: Registration): void {
   const holds =
     app.idtyp === 'app' && app.scp === undefined &&
