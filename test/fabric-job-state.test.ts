@@ -209,20 +209,18 @@ t.test('A failure', async (t) => {
     t.match({ statusCode, body, headers }, { statusCode: 404, body: '', headers: { 'cache-control': 'no-store' } })
   })
 
-  {
-    t.test('made by @fastify/sensible is answered as the table says', async (t) => {
-      const app = host(t)
-      app.register(sensible)
-      app.register(fabricJobState, pluginOptions((_, { request: { server: { httpErrors } } }) => {
-        throw httpErrors.tooManyRequests('Slow down.')
-      }))
-      const answer = await app.inject(pollPath())
-      t.equal(answer.statusCode, 429)
-      t.same(holdToContract(t, answer), {
-        errorCode: 'TooManyRequests', message: 'Slow down.', source: 'User', isPermanent: false
-      })
+  t.test('made by @fastify/sensible is answered as the table says', async (t) => {
+    const app = host(t)
+    app.register(sensible)
+    app.register(fabricJobState, pluginOptions((_, { request: { server: { httpErrors } } }) => {
+      throw httpErrors.tooManyRequests('Slow down.')
+    }))
+    const answer = await app.inject(pollPath())
+    t.equal(answer.statusCode, 429)
+    t.same(holdToContract(t, answer), {
+      errorCode: 'TooManyRequests', message: 'Slow down.', source: 'User', isPermanent: false
     })
-  }
+  })
 })
 
 t.test('The log of a failure', async (t) => {

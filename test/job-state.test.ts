@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 
 import type { ItemJobInstanceState } from '../schemas/index.js'
 import type { JobStateResolver } from '../lib/index.js'
-import { contractProblems, holdToContract, isOnContract, pollPath, recordedLog, sampleState, workload } from './helpers/poll.js'
+import { contractProblems, holdToContract, isOnContract, pollPath, sampleState, workload } from './helpers/poll.js'
 
 /** A host whose resolver gives what JavaScript lets it give, at once or as a promise. */
 function answering (t: Test) {
