@@ -1,5 +1,6 @@
 // Serverless adapters: a request that never came over a socket of Node's.
 import { readFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import Fastify, { type FastifyInstance } from 'fastify'
 import serverless from 'serverless-http'
@@ -43,6 +44,12 @@ function gatewayEvent (url: string, headers: Record<string, string>) {
   }
 }
 
+/** What the gateway sends on. */
+function answerOf (answer: { statusCode?: number, body?: string }) {
+  const { statusCode = 0, body = '' } = answer
+  return { statusCode, body }
+}
+
 async function hostOf (t: Test, fabric: ReturnType<typeof createFabric>): Promise<FastifyInstance> {
   const app = Fastify()
   t.after(() => app.close())
@@ -54,23 +61,21 @@ async function hostOf (t: Test, fabric: ReturnType<typeof createFabric>): Promis
 t.test('serverless-http over app.routing, whose requests have no rawHeaders, is served and refused as a socket is', async (t) => {
   const fabric = createFabric()
   const app = await hostOf(t, fabric)
-  const handle = serverless((request, response) => app.routing(request, response))
+  const handle = serverless((request: IncomingMessage, response: ServerResponse) => app.routing(request, response))
   await holdThroughAdapter(t, fabric, async (url, headers) => {
-    const { statusCode = 0, body = '' }: { statusCode?: number, body?: string } = await handle(gatewayEvent(url, headers), {})
-    return { statusCode, body }
+    return answerOf(await handle(gatewayEvent(url, headers), {}))
   })
 })
 
 t.test('a request whose rawHeaders are undefined is served and refused as a socket is', async (t) => {
   const fabric = createFabric()
   const app = await hostOf(t, fabric)
-  const handle = serverless((request, response) => {
+  const handle = serverless((request: IncomingMessage, response: ServerResponse) => {
     Object.assign(request, { rawHeaders: undefined })
     app.routing(request, response)
   })
   await holdThroughAdapter(t, fabric, async (url, headers) => {
-    const { statusCode = 0, body = '' }: { statusCode?: number, body?: string } = await handle(gatewayEvent(url, headers), {})
-    return { statusCode, body }
+    return answerOf(await handle(gatewayEvent(url, headers), {}))
   })
 })
 
@@ -84,7 +89,9 @@ function trigger ({ url = recordedUrl, headers = {}, body = '' }: { url?: string
 
 t.test('an HTTP trigger of Azure Functions', async (t) => {
   const fabric = createFabric()
-  const app = createWorkload(fabric.authentication, new Map([['63f77191-432d-4ee6-9c5f-31a1a6987072', sampleState]]))
+  const { authentication, close } = await fabric.listen()
+  t.teardown(close)
+  const app = createWorkload(authentication, new Map([['63f77191-432d-4ee6-9c5f-31a1a6987072', sampleState]]))
   t.after(() => app.close())
   const handler = httpHandler(app)
   const origin = new URL(recordedUrl).origin
@@ -97,7 +104,7 @@ t.test('an HTTP trigger of Azure Functions', async (t) => {
   })
 
   t.test('with a query and the headers of the front end around it is answered 200, with the headers of the answer', async (t) => {
-    const response = await handler(trigger({ headers: { ...await fabric.headers() } }))
+    const response = await handler(trigger({ headers: await fabric.headers() }))
     t.match(response, {
       status: 200,
       headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', connection: undefined }
