@@ -15,19 +15,20 @@ export function unknownNames (options: object, known: readonly string[]): string
 }
 
 /**
- * The options that a name is nearly: one or two letters are wrong (`resolverTimout`), or it is a part of the name
- * (`timeout`) or begins like it (`resolver`).
+ * The options that a name is nearly: those of which one or two letters are wrong (`resolverTimout`), else those that contain the
+ * name (`timeout`) or begin like it (`resolver`).
  */
 export function similarNames (name: string, known: readonly string[]): string[] {
   const written = name.toLowerCase()
-  return known.filter((each) => {
-    const meant = each.toLowerCase()
-    return distance(written, meant) <= (meant.length < 10 ? 1 : 2) ||
-      (written.length >= SIGNIFICANT && (meant.includes(written) || meant.startsWith(written.slice(0, SIGNIFICANT))))
-  })
+  const misspelt = known.filter((each) => distance(written, each.toLowerCase()) <= (each.length < LONG ? 1 : 2))
+  if (misspelt.length > 0 || written.length < SIGNIFICANT) return misspelt
+  const beginning = written.slice(0, SIGNIFICANT)
+  return known.filter((each) => each.toLowerCase().includes(written) || each.toLowerCase().startsWith(beginning))
 }
 
-/** How many letters say what is meant: `resolve`, `timeout`, `authent`. */
+/** In a name of so many letters two may be wrong. */
+const LONG = 10
+/** So many letters say what is meant: `resolve`, `timeout`, `authent`. */
 const SIGNIFICANT = 7
 
 /** How many letters have to be inserted, removed or replaced to make one text of the other (Levenshtein). */
