@@ -1,7 +1,7 @@
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import fastifyPlugin from 'fastify-plugin'
+import type { FastifyPluginAsync } from 'fastify'
 
 import { GetItemJobInstanceState } from '../schemas/index.js'
+import { encapsulated } from './encapsulated.js'
 import { serveOperation } from './operation.js'
 import { checkCallbacks, type FabricJobStateOptions } from './options.js'
 import { register } from './register.js'
@@ -22,10 +22,7 @@ import { register } from './register.js'
  *   authentication: { publisherTenantId, audience, clientId }
  * })
  */
-export const fabricJobState: FastifyPluginAsync<FabricJobStateOptions> = fastifyPlugin(async (
-  app: FastifyInstance, options: FabricJobStateOptions
-) => {
-  const { resolveJobState } = checkCallbacks(options, ['resolveJobState'])
-  const services = register(app, options)
-  serveOperation(app, GetItemJobInstanceState, services, resolveJobState)
-}, { name: 'fastify-fabric-job-state', fastify: '5.x', encapsulate: true })
+export const fabricJobState: FastifyPluginAsync<FabricJobStateOptions> = encapsulated('fastify-fabric-job-state', (app, given: FabricJobStateOptions) => {
+  const options = checkCallbacks(app, given, ['resolveJobState'])
+  serveOperation(app, GetItemJobInstanceState, register(app, options), options.resolveJobState)
+})

@@ -1,7 +1,7 @@
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import fastifyPlugin from 'fastify-plugin'
+import type { FastifyPluginAsync } from 'fastify'
 
 import { CancelItemJobInstance, CreateItemJobInstance, GetItemJobInstanceState } from '../schemas/index.js'
+import { encapsulated } from './encapsulated.js'
 import { serveOperation } from './operation.js'
 import { checkCallbacks, type FabricJobsOptions } from './options.js'
 import { register } from './register.js'
@@ -22,14 +22,12 @@ import { register } from './register.js'
  *   ...pgBossJobs(boss, { jobTypes: ['calculateForecast'] })
  * })
  */
-export const fabricJobs: FastifyPluginAsync<FabricJobsOptions> = fastifyPlugin(async (
-  app: FastifyInstance, options: FabricJobsOptions
-) => {
-  const { createJobInstance, resolveJobState, cancelJobInstance } =
-    checkCallbacks(options, ['createJobInstance', 'resolveJobState', 'cancelJobInstance'])
+export const fabricJobs: FastifyPluginAsync<FabricJobsOptions> = encapsulated('fastify-fabric-jobs', (app, given: FabricJobsOptions) => {
+  const options = checkCallbacks(app, given, ['createJobInstance', 'resolveJobState', 'cancelJobInstance'])
+  const { createJobInstance, resolveJobState, cancelJobInstance } = options
   const services = register(app, options)
   serveOperation(app, CreateItemJobInstance, services, (job, context, request) =>
     createJobInstance(job, request, context))
   serveOperation(app, GetItemJobInstanceState, services, resolveJobState)
   serveOperation(app, CancelItemJobInstance, services, cancelJobInstance)
-}, { name: 'fastify-fabric-jobs', fastify: '5.x', encapsulate: true })
+})

@@ -4,7 +4,7 @@ import { KindGuard } from '@sinclair/typebox'
 import { Ajv } from 'ajv'
 import fastJson from 'fast-json-stringify'
 import type {
-  FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, FastifySchemaCompiler, FastifySerializerCompiler, RawServerDefault,
+  FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, FastifySchemaCompiler, FastifySerializerCompiler, RawServerDefault,
   RouteOptions
 } from 'fastify'
 
@@ -20,6 +20,7 @@ import { formats } from './formats.js'
 import { checkedJobState } from './job-state.js'
 import { withCorrelationIds } from './log/correlation-ids.js'
 import { logFailure, logLateFailure } from './log/failure.js'
+import type { SharedOptions } from './options.js'
 import type { AuthenticationHook } from './subject-and-app/hook.js'
 
 /** An operation of the contract, as a module of `schemas/` has it. */
@@ -36,6 +37,10 @@ export interface Services {
   readonly deadline: Deadline
   /** In milliseconds; the message of a 504 names it. */
   readonly timeout: number
+  /** Fastify's `config` of the routes. */
+  readonly config: FastifyContextConfig
+  /** What the OpenAPI document says instead of the contract's. */
+  readonly documented: { tags?: NonNullable<SharedOptions['tags']>, security?: NonNullable<SharedOptions['security']> }
   /** True once the server has begun to close. */
   readonly isClosing: () => boolean
 }
@@ -52,7 +57,7 @@ interface RouteTypes { Params: GetItemJobInstanceStateParams, Body: CreateItemJo
  * All of it are options of the route, not of its scope, so nothing leaks into the host however the plugin is registered.
  */
 export function serveOperation (
-  app: FastifyInstance, operation: Operation, { authenticate, deadline, timeout, isClosing }: Services, call: Call
+  app: FastifyInstance, operation: Operation, { authenticate, deadline, timeout, config, documented, isClosing }: Services, call: Call
 ): void {
   const successStatus = 202 in operation.schema.response ? 202 : 200
 
@@ -81,7 +86,8 @@ export function serveOperation (
   const route: RouteOptions<RawServerDefault, IncomingMessage, ServerResponse, RouteTypes> & { responseValidation: false } = {
     method: operation.method,
     url: operation.url,
-    schema: documentedOnce(app, operation.schema),
+    config,
+    schema: { ...documentedOnce(app, operation.schema), ...documented },
     childLoggerFactory: (logger, bindings, options, rawRequest) =>
       app.childLoggerFactory(logger, withCorrelationIds(bindings, rawRequest.headers), options, rawRequest),
     ...(authenticate !== undefined && { onRequest: authenticate }),

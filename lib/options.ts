@@ -1,5 +1,8 @@
+import type { FastifyContextConfig, FastifyInstance } from 'fastify'
+
 import type { CancelJobInstance, CreateJobInstance, JobStateResolver } from './callbacks.js'
-import type { AuthenticationOptions } from './subject-and-app/options.js'
+import { ownOptions, similarNames, unknownNames } from './option-names.js'
+import { AUTHENTICATION_OPTIONS, type AuthenticationOptions } from './subject-and-app/options.js'
 
 /** The options that {@link FabricJobStateOptions} and {@link FabricJobsOptions} share. */
 export interface SharedOptions {
@@ -14,6 +17,21 @@ export interface SharedOptions {
    * authentication: for tests, and for hosts that authenticate Fabric by other means.
    */
   authentication?: AuthenticationOptions | false | undefined
+  /**
+   * Fastify's `config` of the routes, for hooks and plugins of the host that read it, e.g. `{ rateLimit: false }` for
+   * `@fastify/rate-limit`.
+   */
+  config?: FastifyContextConfig | undefined
+  /**
+   * The `tags` of the operations in the OpenAPI document.
+   * @default ['Jobs']
+   */
+  tags?: readonly string[] | undefined
+  /**
+   * The `security` of the operations in the OpenAPI document: security schemes of the document by their names, e.g.
+   * `[{ SubjectAndApp: [] }]`.
+   */
+  security?: ReadonlyArray<Readonly<Record<string, readonly string[]>>> | undefined
 }
 
 /** Options of {@link fabricJobState}, besides Fastify's own `prefix`, `logLevel` and `logSerializers`. */
@@ -39,11 +57,25 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1
  *
  * @throws {TypeError} with a message that says what to write.
  */
-export function checkedOptions ({ resolverTimeout = DEFAULT_RESOLVER_TIMEOUT, authentication }: SharedOptions) {
+export function checkedOptions ({
+  resolverTimeout = DEFAULT_RESOLVER_TIMEOUT, authentication, config = {}, tags, security
+}: SharedOptions) {
   if (!Number.isInteger(resolverTimeout) || resolverTimeout < 0 || resolverTimeout > LONGEST_TIMEOUT) {
     throw refusal(`resolverTimeout must be a whole number of milliseconds from 0 (no deadline) to ${LONGEST_TIMEOUT}`)
   }
-  return { resolverTimeout, authentication }
+  if (!isObject(config)) throw refusal('config must be an object: config: { rateLimit: false }')
+  if (!isListOf(tags, (tag) => typeof tag === 'string')) throw refusal("tags must be a list of texts: tags: ['Jobs']")
+  if (!isListOf(security, isObject)) throw refusal('security must be a list of objects: security: [{ SubjectAndApp: [] }]')
+  const documented = { ...(tags !== undefined && { tags }), ...(security !== undefined && { security }) }
+  return { resolverTimeout, authentication, config, documented }
+}
+
+function isObject (value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isListOf (value: unknown, isItem: (item: unknown) => boolean): boolean {
+  return value === undefined || (Array.isArray(value) && value.every(isItem))
 }
 
 const CALLBACKS = {
@@ -51,25 +83,38 @@ const CALLBACKS = {
   createJobInstance: { parameters: 3, example: 'async ({ jobInstanceId }, request, context) => { … }' },
   cancelJobInstance: { parameters: 2, example: "async ({ jobInstanceId }, context) => ({ status: 'Cancelled' })" }
 }
-const SHARED = ['resolverTimeout', 'authentication']
-const FASTIFYS = ['prefix', 'logLevel', 'logSerializers']
+const SHARED = ['resolverTimeout', 'authentication', 'config', 'tags', 'security']
 
 /**
- * Checks that the callbacks are functions, and that there is no option with another name.
+ * Checks the names of the options, and that the callbacks are functions. Options that are not the plugin's are ignored, with
+ * one warning; a name that seems to be meant for the plugin is refused.
  *
+ * @returns a copy of the options that inherits nothing
  * @throws {TypeError} with a message that says what to write.
  */
-export function checkCallbacks<T extends object> (options: T, names: ReadonlyArray<keyof T & keyof typeof CALLBACKS>): T {
+export function checkCallbacks<T extends object> (
+  { log }: Pick<FastifyInstance, 'log'>, options: T, names: ReadonlyArray<keyof T & keyof typeof CALLBACKS>
+): T {
+  const own = ownOptions(options)
   const known = [...names, ...SHARED]
-  const unknown = Object.keys(options).find((name) => !known.includes(name) && !FASTIFYS.includes(name))
-  if (unknown !== undefined) throw refusal(`there is no option "${unknown}"; the options are ${known.join(', ')}`)
+  const unknown = unknownNames(own, known)
+  for (const name of unknown) refuseMistaken(name, known)
+  if (unknown.length > 0) log.warn(`Options that fastify-fabric-job-state does not have are ignored: ${unknown.join(', ')}`)
   for (const name of names) {
     const { parameters, example } = CALLBACKS[name]
-    const callback: unknown = options[name]
+    const callback: unknown = own[name]
     if (typeof callback !== 'function') throw refusal(`${name} must be a function: ${name}: ${example}`)
     if (callback.length > parameters) throw refusal(`${name} takes ${parameters} parameters: ${name}: ${example}`)
   }
-  return options
+  return own
+}
+
+/** Refuses a name that is nearly one of the plugin's options, or an option that belongs elsewhere. */
+function refuseMistaken (name: string, known: readonly string[]): void {
+  if (Object.hasOwn(CALLBACKS, name)) throw refusal(`${name} is an option of fabricJobs, which serves all three operations`)
+  if (AUTHENTICATION_OPTIONS.includes(name)) throw refusal(`${name} is an option of authentication: authentication: { ${name}: … }`)
+  const similar = similarNames(name, known)
+  if (similar.length > 0) throw refusal(`there is no option "${name}": write ${similar.join(' or ')}`)
 }
 
 /** An error of registration, which says what to write. */

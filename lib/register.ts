@@ -12,7 +12,7 @@ import { createAuthentication } from './subject-and-app/plugin.js'
  * @throws {TypeError} with a message that says what to write.
  */
 export function register (app: FastifyInstance, options: SharedOptions): Services {
-  const { resolverTimeout, authentication } = checkedOptions(options)
+  const { resolverTimeout, authentication, config, documented } = checkedOptions(options)
   warnOfShortParams(app)
   let isClosing = false
   app.addHook('preClose', (done) => {
@@ -23,6 +23,8 @@ export function register (app: FastifyInstance, options: SharedOptions): Service
     authenticate: authenticationHook(app, authentication),
     deadline: new Deadline(resolverTimeout),
     timeout: resolverTimeout,
+    config,
+    documented,
     isClosing: () => isClosing
   }
 }

@@ -108,7 +108,8 @@ const defaults = {
   tokenCacheSize: 10_000
 }
 
-const known = [...Object.keys(required), ...Object.keys(defaults), 'jwksUri']
+/** The names of {@link AuthenticationOptions}. */
+export const AUTHENTICATION_OPTIONS: readonly string[] = [...Object.keys(required), ...Object.keys(defaults), 'jwksUri']
 
 /**
  * Checks the options once, at registration, and completes them with their defaults.
@@ -121,14 +122,15 @@ export function checkAuthenticationOptions (options: unknown): CheckedAuthentica
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 
-  const unknown = Object.keys(given).filter((name) => !known.includes(name))
+  const unknown = Object.keys(given).filter((name) => !AUTHENTICATION_OPTIONS.includes(name))
   if (unknown.length > 0) {
-    throw new TypeError(`Unknown SubjectAndApp option "${unknown.join('", "')}": the options are ${known.join(', ')}`)
+    throw new TypeError(`Unknown SubjectAndApp option "${unknown.join('", "')}": the options are ${AUTHENTICATION_OPTIONS.join(', ')}`)
   }
-  const missing = Object.entries(required).filter(([name]) => given[name] === undefined)
+  const missing = Object.entries(required).filter(([name]) => !Object.hasOwn(given, name))
   if (missing.length > 0) throw new TypeError(`SubjectAndApp authentication also needs ${sentence(missing)}`)
 
-  const value: Record<string, unknown> = { ...defaults, ...given }
+  // Without a prototype: an option that the host has not written comes from nowhere else.
+  const value: Record<string, unknown> = { __proto__: null, ...defaults, ...given }
   const authority = origin('authority', value.authority)
   return Object.freeze({
     publisherTenantId: uuid('publisherTenantId', value.publisherTenantId),

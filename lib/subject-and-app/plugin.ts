@@ -1,12 +1,14 @@
 import type { FastifyInstance, FastifyPluginAsync, RegisterOptions } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 
+import { withCorrelationIds } from '../log/correlation-ids.js'
+import { ownOptions, similarNames, unknownNames } from '../option-names.js'
 import { AcceptedTokens } from './accepted-tokens.js'
 import { Authenticator } from './authenticate.js'
 import type { Caller } from './caller.js'
 import { buildAuthenticationHook } from './hook.js'
 import type { AuthenticationHook } from './hook.js'
-import { checkAuthenticationOptions } from './options.js'
+import { AUTHENTICATION_OPTIONS, checkAuthenticationOptions } from './options.js'
 import type { AuthenticationOptions, InternalAuthenticationOptions } from './options.js'
 import { RefusalLog } from './refusal-log.js'
 import { SigningKeys, clock, jwksFetch } from './signing-keys.js'
@@ -33,8 +35,8 @@ export interface Authentication {
 }
 
 /**
- * Makes an authentication hook with its own signing keys and accepted tokens, which begin when the app is ready and
- * end when it closes.
+ * Makes an authentication hook with its own signing keys and accepted tokens, fetched from when the
+ * server listens, or from the first request, until it closes.
  *
  * @throws TypeError for options that do not add up.
  */
@@ -53,7 +55,8 @@ export function createAuthentication (app: FastifyInstance, options: Authenticat
   const acceptedTokens = new AcceptedTokens(checked.tokenCacheSize, signingKeys)
 
   if (!app.hasRequestDecorator('fabricCaller')) app.decorateRequest('fabricCaller')
-  app.addHook('onReady', (done) => {
+  // A server that does not listen, as in most tests, fetches the keys when a request needs them.
+  app.addHook('onListen', (done) => {
     signingKeys.start()
     done()
   })
@@ -79,11 +82,23 @@ export function createAuthentication (app: FastifyInstance, options: Authenticat
  * app.get('/workspaces/:id', { onRequest: app.authenticateSubjectAndApp }, async (request) => request.fabricCaller?.tenantId)
  */
 export const subjectAndApp: FastifyPluginAsync<AuthenticationOptions> = fastifyPlugin(async (
-  app: FastifyInstance,
-  // The first three are Fastify's own, and loaders of plugins add them to any.
-  { prefix, logLevel, logSerializers, ...options }: AuthenticationOptions & RegisterOptions
+  app: FastifyInstance, given: AuthenticationOptions
 ) => {
-  const { hook, isReady } = createAuthentication(app, options)
+  const { hook, isReady } = createAuthentication(app, knownOptions(app, given))
   app.decorate('authenticateSubjectAndApp', hook)
   app.decorate('subjectAndAppReady', isReady)
+  // Each line about a request, Fastify's own included, has Fabric's ids.
+  const { childLoggerFactory } = app
+  app.setChildLoggerFactory((logger, bindings, options, rawRequest) =>
+    childLoggerFactory.call(app, logger, withCorrelationIds(bindings, rawRequest.headers), options, rawRequest))
 }, { fastify: '5.x', name: 'fastify-fabric-subject-and-app' })
+
+/** The options without what Fastify and its loaders add, which is ignored with a warning unless it seems to be meant for this. */
+function knownOptions (app: FastifyInstance, given: AuthenticationOptions): AuthenticationOptions {
+  const { prefix, logLevel, logSerializers, ...options }: AuthenticationOptions & RegisterOptions = ownOptions(given)
+  const isForeign = (name: string) => similarNames(name, AUTHENTICATION_OPTIONS).length === 0
+  const foreign = unknownNames(options, AUTHENTICATION_OPTIONS).filter(isForeign)
+  if (foreign.length > 0) app.log.warn(`Options that subjectAndApp does not have are ignored: ${foreign.join(', ')}`)
+  for (const name of foreign) Reflect.deleteProperty(options, name)
+  return options
+}

@@ -83,7 +83,6 @@ export class SigningKeys {
   #failure: unknown
   #timer: NodeJS.Timeout | undefined
   #first: NodeJS.Immediate | undefined
-  #started = false
   /** The issuers that were last logged as those of another authority. */
   #foreignIssuers: string | undefined
 
@@ -97,14 +96,13 @@ export class SigningKeys {
     this.#onRemoved = onRemoved
   }
 
-  /** Starts to fetch the set, now and then regularly. Does not block, and does not keep the process alive. */
+  /** Fetches the set before a request needs it. Does not block, and does not keep the process alive. */
   start (): void {
-    this.#started = true
     // Not before the server is ready: for its first fetch Node loads what it needs, which takes 20 ms.
     this.#first = setImmediate(() => this.refresh()).unref()
   }
 
-  /** Stops what {@link start} started, and aborts a fetch in flight. */
+  /** Stops fetching in the background, and aborts a fetch in flight. */
   close (): void {
     this.#closed.abort()
     clearImmediate(this.#first)
@@ -194,7 +192,7 @@ export class SigningKeys {
 
   #schedule (): void {
     clearTimeout(this.#timer)
-    if (!this.#started || this.#closed.signal.aborted) return
+    if (this.#closed.signal.aborted) return
     const { refreshEvery, retryEvery, coolDownWithoutKeys } = this.#timing
     const delay = this.#failure === undefined ? refreshEvery : this.isReady() ? retryEvery : coolDownWithoutKeys
     // Up to a tenth sooner, so that the processes of a cluster do not ask all at once.
