@@ -1,143 +1,241 @@
-import t, { type Test } from 'tap'
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify'
+import { Ajv } from 'ajv'
+import t from 'tap'
 
-import type { JobState, JobStateResolver } from '../lib/index.js'
+import fabricJobState, { type JobState, toErrorResponse, WorkloadError } from '../lib/index.js'
 import { pending } from './helpers/pending.js'
-import { holdToContract, pollPath, recordedLog, sampleState, workload } from './helpers/poll.js'
+import { holdToContract, host, pluginOptions, pollPath, recordedLog, sample, sampleState, workload } from './helpers/poll.js'
 
-/** What the process hears of rejections that nobody handled. */
-function unhandledRejections (t: Test): unknown[] {
-  const heard: unknown[] = []
-  const listener = (error: unknown) => { heard.push(error) }
-  process.on('unhandledRejection', listener)
-  t.after(() => process.off('unhandledRejection', listener))
-  return heard
-}
+/** An error as hosts throw it: with properties of their own. */
+const errorWith = (properties: object, message = 'Slow down.') => Object.assign(new Error(message), properties)
 
-/** Node tells of unhandled rejections after the microtasks. */
-const settled = () => new Promise(setImmediate)
-
-const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
-
-t.test('At the deadline', async (t) => {
-  t.test('the caller has 504, though the resolver never settles', async (t) => {
-    const answer = await workload(t, () => new Promise(() => {}), { resolverTimeout: 10 }).inject(pollPath())
-    t.equal(answer.statusCode, 504)
-    t.match(holdToContract(t, answer), { errorCode: 'ResolverTimeout' })
-  })
-
-  t.test('the caller has 504, though the resolver ignores the signal', async (t) => {
-    const late = pending<JobState>()
-    const app = workload(t, (_, { signal }) => {
-      t.notOk(signal.aborted)
-      return late.promise
-    }, { resolverTimeout: 10 })
-    const answer = await app.inject(pollPath())
-    t.match(holdToContract(t, answer), { errorCode: 'ResolverTimeout' })
-    late.resolve(sampleState)
-  })
-
-  t.test('the caller has 504, though what the resolver returned is no real promise', async (t) => {
-    // The type is broken on purpose: a thenable is no Promise.
-    const resolve = (() => ({ then () {} })) as unknown as JobStateResolver
-    t.match(holdToContract(t, await workload(t, resolve, { resolverTimeout: 10 }).inject(pollPath())),
-      { errorCode: 'ResolverTimeout' })
-  })
-})
-
-t.test('After the deadline', async (t) => {
-  for (const [what, error, logged] of [
-    ['an error', new RangeError('too late'), { name: 'RangeError', message: 'too late' }],
-    ['undefined', undefined, { message: 'What was thrown is no Error but a value of type undefined: undefined' }],
-    ['a frozen error', Object.freeze(new Error('too late')), { message: 'too late' }]
-  ] as const) {
-    t.test(`a rejection is logged and never unhandled: ${what}`, async (t) => {
-      const unhandled = unhandledRejections(t)
-      const late = pending<JobState>()
-      const { lines, logger } = recordedLog()
-      const app = workload(t, () => late.promise, { resolverTimeout: 10, server: { logger } })
-      const answer = await app.inject({ url: pollPath(), headers: { activityid: 'a', requestid: 'r' } })
-      t.equal(answer.statusCode, 504)
-      late.reject(error)
-      await settled()
-      t.match(lines.at(-1), {
-        level: 40, msg: 'The callback failed after its deadline', err: logged, activityId: 'a', fabricRequestId: 'r'
-      })
-      t.same(unhandled, [])
-    })
-  }
-
-  t.test('an answer is ignored', async (t) => {
-    const unhandled = unhandledRejections(t)
-    const late = pending<JobState>()
-    const { lines, logger } = recordedLog()
-    const app = workload(t, () => late.promise, { resolverTimeout: 10, server: { logger } })
-    t.equal((await app.inject(pollPath())).statusCode, 504)
-    const before = lines.length
-    late.resolve({ get status (): never { throw new Error('nobody reads it') } })
-    await settled()
-    t.equal(lines.length, before)
-    t.same(unhandled, [])
-  })
-})
-
-t.test('Before the deadline', async (t) => {
-  const outcomes: [what: string, settle: (work: ReturnType<typeof pending<JobState>>) => void, status: number][] = [
-    ['answers', ({ resolve }) => resolve(sampleState), 200],
-    ['fails', ({ reject }) => reject(new Error('no')), 500]
+t.test('Beside handlerTimeout and a slow onSend hook', async (t) => {
+  const outcomes: Array<[what: string, settle: (work: ReturnType<typeof pending<JobState | null>>) => void, logged: object[]]> = [
+    ['returns a state', ({ resolve }) => resolve(sampleState), []],
+    ['finds no job', ({ resolve }) => resolve(null), []],
+    ['rejects', ({ reject }) => reject(new RangeError('too late')), [
+      { level: 40, msg: 'The callback failed after the response', err: { name: 'RangeError', message: 'too late' } }
+    ]]
   ]
-  for (const [what, settle, statusCode] of outcomes) {
-    t.test(`a resolver that ${what} leaves no timer behind`, async (t) => {
-      const unhandled = unhandledRejections(t)
-      const work = pending<JobState>()
-      const asked = pending<void>()
-      const app = workload(t, () => { asked.resolve(); return work.promise }, { resolverTimeout: 60_000 })
-      await app.ready()
-      const before = timers()
-      const polled = app.inject(pollPath()).then((answer) => answer)
-      await asked.promise
-      await settled()
-      t.equal(timers(), before + 1, 'one timer waits')
-      settle(work)
-      t.equal((await polled).statusCode, statusCode)
-      t.equal(timers(), before)
-      t.same(unhandled, [])
+  for (const [what, settle, logged] of outcomes) {
+    t.test(`the response stays 503 when the resolver ${what} while the hook is under way`, async (t) => {
+      const { lines, logger } = recordedLog()
+      const app = host(t, { handlerTimeout: 20, logger })
+      const work = pending<JobState | null>()
+      app.addHook('onSend', async (_request, _reply, payload) => {
+        settle(work)
+        await new Promise(setImmediate)
+        return payload
+      })
+      app.register(fabricJobState, pluginOptions(() => work.promise))
+      const response = await app.inject(pollPath())
+      t.equal(response.statusCode, 503)
+      t.match(holdToContract(t, response), { errorCode: 'ServiceUnavailable', source: 'System', isPermanent: false })
+      t.match(lines.filter(({ msg }) => msg.startsWith('The callback failed')), logged)
     })
   }
+})
 
-  t.test('a resolver whose thenable throws leaves no timer behind', async (t) => {
-    const app = workload(t, (() => ({ then () { throw new Error('no') } })) as unknown as JobStateResolver)
-    await app.ready()
-    const before = timers()
-    t.equal((await app.inject(pollPath())).statusCode, 500)
-    t.equal(timers(), before)
-  })
-
-  t.test('a resolver that answers at once never had one', async (t) => {
-    let during = -1
-    const app = workload(t, () => sampleState, { resolverTimeout: 60_000 })
-    app.addHook('onSend', async () => { during = timers() })
-    await app.ready()
-    const before = timers()
-    await app.inject(pollPath())
-    t.equal(during, before)
-  })
-
-  t.test('a resolver may be as slow as it likes with resolverTimeout: 0', async (t) => {
-    for (const [settle, statusCode] of [
-      [({ resolve }: ReturnType<typeof pending<JobState>>) => resolve(sampleState), 200],
-      [({ reject }: ReturnType<typeof pending<JobState>>) => reject(new Error('no')), 500]
-    ] as const) {
-      const work = pending<JobState>()
-      const asked = pending<void>()
-      const app = workload(t, () => { asked.resolve(); return work.promise }, { resolverTimeout: 0 })
-      await app.ready()
-      const before = timers()
-      const polled = app.inject(pollPath()).then((answer) => answer)
-      await asked.promise
-      await settled()
-      t.equal(timers(), before, 'no timer')
-      settle(work)
-      t.equal((await polled).statusCode, statusCode)
+t.test('An onRoute hook that wraps handlers in an async function changes no response', async (t) => {
+  const app = host(t)
+  app.addHook('onRoute', (route) => {
+    const { handler } = route
+    route.handler = async function (request: FastifyRequest, reply: FastifyReply) {
+      return await handler.call(this, request, reply)
     }
   })
+  app.register(fabricJobState, pluginOptions(async ({ itemType }) => {
+    await new Promise(setImmediate)
+    return itemType === 'none' ? null : sampleState
+  }))
+  const found = await app.inject(pollPath())
+  t.equal(found.statusCode, 200)
+  t.same(holdToContract(t, found), sampleState)
+  const missing = await app.inject(pollPath({ itemType: 'none' }))
+  t.equal(missing.statusCode, 404)
+  t.match(holdToContract(t, missing), { errorCode: 'JobInstanceNotFound' })
+})
+
+t.test('The status of an error is read once', async (t) => {
+  for (const name of ['statusCode', 'status']) {
+    for (const later of [200, 999, 'x', undefined]) {
+      const changing = () => {
+        let reads = 0
+        return Object.defineProperty(new Error('no'), name, { get: () => reads++ === 0 ? 409 : later })
+      }
+      t.equal(toErrorResponse(changing()).statusCode, 409, `${name}: ${later}`)
+      const response = await workload(t, () => { throw changing() }).inject(pollPath())
+      t.equal(response.statusCode, 409, `${name}: ${later}`)
+      t.match(holdToContract(t, response), { errorCode: 'Conflict' })
+    }
+  }
+  const own = new WorkloadError({ statusCode: 409, errorCode: 'Held', message: 'Held.', source: 'User' })
+  let reads = 0
+  Object.defineProperty(own, 'statusCode', { get: () => reads++ === 0 ? 409 : 200 })
+  t.equal(toErrorResponse(own).statusCode, 409)
+})
+
+t.test('A logger that throws changes no response', async (t) => {
+  const stream = { write () {} }
+  const throwing = () => { throw new Error('the logger is broken') }
+  const loggers: Array<[what: string, logger: object]> = [
+    ['a serializer', { stream, serializers: { err: throwing } }],
+    ['a mixin', { stream, mixin: (_context: object, level: number) => level >= 50 ? throwing() : {} }],
+    ['a formatter', { stream, formatters: { log: (line: { err?: unknown }) => line.err === undefined ? line : throwing() } }]
+  ]
+  for (const [what, logger] of loggers) {
+    t.test(`because of ${what}`, async (t) => {
+      const app = host(t, { logger })
+      app.setErrorHandler((_error, _request, reply) => reply.type('text/html').send('<h1>Something went wrong</h1>'))
+      app.register(fabricJobState, pluginOptions(() => { throw new Error('no') }))
+      const response = await app.inject(pollPath())
+      t.equal(response.statusCode, 500)
+      t.match(holdToContract(t, response), { errorCode: 'InternalError' })
+    })
+  }
+})
+
+t.test('A host refuses a request in a hook', async (t) => {
+  const refusals: Array<[what: string, refuse: (reply: FastifyReply) => unknown, statusCode: number, body: object, headers?: object]> = [
+    ['by reply.code(401) and a plain error', (reply) => { reply.code(401); throw new Error('No session.') }, 401,
+      { errorCode: 'Unauthorized', message: 'No session.', source: 'User', isPermanent: true }],
+    ['by reply.code(503) and a plain error', (reply) => { reply.code(503); throw new Error('db=10.0.0.1') }, 503,
+      { errorCode: 'ServiceUnavailable', message: 'The workload responded: Service Unavailable.', source: 'System', isPermanent: false }],
+    ['by reply.code(401) and an error with a status of its own', (reply) => { reply.code(401); throw errorWith({ statusCode: 429 }) }, 429,
+      { errorCode: 'TooManyRequests', message: 'Slow down.', source: 'User', isPermanent: false }],
+    ['by an error with status', () => { throw errorWith({ status: 429 }) }, 429,
+      { errorCode: 'TooManyRequests', message: 'Slow down.', source: 'User', isPermanent: false }],
+    ['by an object without a status of its own', (reply) => reply.code(401).send({ error: 'invalid authorization header' }), 401,
+      { errorCode: 'Unauthorized', message: 'The workload responded: Unauthorized.', source: 'User', isPermanent: true }],
+    ['by an object with a message', (reply) => reply.code(403).send({ message: 'Not you.' }), 403,
+      { errorCode: 'Forbidden', message: 'Not you.', source: 'User', isPermanent: true }],
+    ['by a text', (reply) => reply.code(403).send('Forbidden'), 403,
+      { errorCode: 'Forbidden', message: 'The workload responded: Forbidden.', source: 'User', isPermanent: true }],
+    ['by HTML', (reply) => reply.code(403).type('text/html').send('<h1>Forbidden</h1>'), 403,
+      { errorCode: 'Forbidden', message: 'The workload responded: Forbidden.', source: 'User', isPermanent: true }],
+    ['by a status without a body', (reply) => reply.code(403).send(), 403,
+      { errorCode: 'Forbidden', message: 'The workload responded: Forbidden.', source: 'User', isPermanent: true }],
+    ['by an error with headers', () => {
+      throw errorWith({ statusCode: 429, headers: { 'Retry-After': '30', 'Content-Type': 'text/html', 'Cache-Control': 'public', 'x-a': 7 } })
+    }, 429, { errorCode: 'TooManyRequests' }, { 'retry-after': '30', 'x-a': '7' }]
+  ]
+  for (const [what, refuse, statusCode, body, headers] of refusals) {
+    for (const hook of ['onRequest', 'preHandler'] as const) {
+      t.test(`${what}, in ${hook}: the status is the host's, the body the contract's`, async (t) => {
+        const app = host(t)
+        app.addHook(hook as 'onRequest', async (_request, reply) => await refuse(reply))
+        app.register(fabricJobState, pluginOptions(() => { throw new Error('the resolver is called') }))
+        const response = await app.inject(pollPath())
+        t.match(response, { statusCode, headers: headers ?? {} })
+        t.match(holdToContract(t, response), body)
+      })
+    }
+  }
+})
+
+t.test('The headers of what a resolver throws are sent', async (t) => {
+  const thrown: Array<[what: string, error: unknown, statusCode: number, retryAfter: string | undefined]> = [
+    ['a WorkloadError', new WorkloadError({
+      statusCode: 503, errorCode: 'Paused', message: 'Paused.', source: 'System', headers: { 'Retry-After': '60' }
+    }), 503, '60'],
+    ['an HTTP error', errorWith({ statusCode: 429, headers: { 'Retry-After': '60' } }), 429, '60'],
+    ['a number', errorWith({ statusCode: 429, headers: { 'Retry-After': 60 } }), 429, '60'],
+    ['a header that HTTP does not allow', errorWith({ statusCode: 429, headers: { 'Retry-After': '6\r\n0', 'a b': 'c', x: ['y'] } }), 429, undefined],
+    ['headers that are no object', errorWith({ statusCode: 429, headers: 'Retry-After' }), 429, undefined],
+    ['headers that throw', Object.defineProperty(errorWith({ statusCode: 429 }), 'headers', { get () { throw new Error('no') } }), 429, undefined]
+  ]
+  for (const [what, error, statusCode, retryAfter] of thrown) {
+    const response = await workload(t, () => { throw error }).inject(pollPath())
+    t.equal(response.statusCode, statusCode, what)
+    t.equal(response.headers['retry-after'], retryAfter, what)
+    holdToContract(t, response)
+  }
+})
+
+t.test('The parameters of a prefix stay in request.params, and are no part of the job', async (t) => {
+  const app = workload(t, (job, { request }) => {
+    t.match(request.params, { tenant: 'Contoso', ...sample })
+    t.strictSame(job, sample)
+    return sampleState
+  }, { prefix: '/:tenant/workload-api' })
+  t.same(holdToContract(t, await app.inject(`/Contoso/workload-api${pollPath()}`)), sampleState)
+})
+
+t.test('A host that compiles the response schemas of its routes with an Ajv of its own starts', async (t) => {
+  const app = host(t)
+  app.addHook('onRoute', ({ schema, responseValidation }: RouteOptions & { responseValidation?: boolean }) => {
+    if (responseValidation === false) return
+    const responses = (schema as FastifySchema).response as Record<string, { content: Record<string, { schema: object }> }>
+    for (const { content } of Object.values(responses)) {
+      for (const { schema } of Object.values(content)) new Ajv().compile(schema)
+    }
+  })
+  app.register(fabricJobState, pluginOptions())
+  t.same(holdToContract(t, await app.inject(pollPath())), sampleState)
+})
+
+t.test('Every text of a response is well-formed Unicode', async (t) => {
+  const half = 'a\ud83dz'
+  const whole = 'a\ufffdz'
+  const details = (text: string) => ({
+    errorCode: text,
+    message: text,
+    messageParameters: [text],
+    source: 'User' as const,
+    moreDetails: [{ errorCode: text, message: text, messageParameters: [text], additionalParameters: [{ name: text, value: text }] }]
+  })
+  const state = await workload(t, () => ({ status: 'Failed', errorDetails: details(half) })).inject(pollPath())
+  t.same(holdToContract(t, state), { status: 'Failed', errorDetails: details(whole) })
+
+  for (const [error, body] of [
+    [new WorkloadError({ statusCode: 409, ...details(half) }), details(whole)],
+    [errorWith({ statusCode: 409, errorCode: half }, half), { errorCode: whole, message: whole }]
+  ] as const) {
+    t.match(holdToContract(t, await workload(t, () => { throw error }).inject(pollPath())), body)
+  }
+})
+
+t.test('A callback may return any thenable', async (t) => {
+  // The types are broken on purpose: this is what JavaScript lets a resolver do.
+  const resolverOf = (answer: unknown) => (() => answer) as () => null
+  for (const [what, answer, statusCode] of [
+    ['one that resolves', { then: (fulfilled: (state: unknown) => void) => fulfilled(sampleState) }, 200],
+    ['one that resolves twice', { then: (fulfilled: (state: unknown) => void) => { fulfilled(sampleState); fulfilled(null) } }, 200],
+    ['one that throws', { then () { throw new Error('no') } }, 500],
+    ['one whose then is not a function', { ...sampleState, then: 'a property' }, 200]
+  ] as const) {
+    const response = await workload(t, resolverOf(answer)).inject(pollPath())
+    t.equal(response.statusCode, statusCode, what)
+    holdToContract(t, response)
+  }
+})
+
+t.test('A hook may send the state itself: it leaves as the contract has it', async (t) => {
+  const app = host(t)
+  app.addHook('preHandler', async (request, reply) => reply.send({ status: (request.params as typeof sample).jobType, hits: 7 }))
+  app.register(fabricJobState, pluginOptions(() => { throw new Error('the resolver is called') }))
+  const cached = await app.inject(pollPath({ jobType: 'Completed' }))
+  t.equal(cached.statusCode, 200)
+  t.same(holdToContract(t, cached), { status: 'Completed' })
+  const broken = await app.inject(pollPath({ jobType: 'done' }))
+  t.equal(broken.statusCode, 500)
+  t.match(holdToContract(t, broken), { errorCode: 'InvalidJobState' })
+})
+
+t.test('The route options leak into no route of the host, however the plugin is registered', async (t) => {
+  const register: Array<(app: FastifyInstance) => void> = [
+    (app) => { app.register(fabricJobState, pluginOptions()) },
+    (app) => { app.register(async (scope) => { await scope.register(fabricJobState, pluginOptions()) }) },
+    // As a loader does that ignores encapsulation.
+    (app) => { app.register(Object.assign(async (scope: FastifyInstance) => { await fabricJobState(scope, pluginOptions()) }, { [Symbol.for('skip-override')]: true })) }
+  ]
+  for (const each of register) {
+    const app = host(t)
+    each(app)
+    app.get('/host/:id', { schema: { params: { type: 'object', properties: { id: { type: 'integer' } } } } }, async ({ params }) => params)
+    app.get('/host/fails', async () => { throw errorWith({ statusCode: 418 }, 'teapot') })
+    t.same((await app.inject('/host/7')).json(), { id: 7 })
+    t.match(await app.inject('/host/fails'), { statusCode: 418, body: /"error":"I'm a Teapot"/ })
+    t.same(holdToContract(t, await app.inject(pollPath())), sampleState)
+  }
 })
