@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 
 import { fabricWork, pgBossJobs, type FabricJobContext, type FabricWorkOptions } from '../../lib/engines/pg-boss.js'
 import { WorkloadError } from '../../lib/index.js'
-import { JobsHost } from './bullmq-host.js'
+import { JobsHost } from './jobs-host.js'
 import { Engine } from './pg-boss-engine.js'
 import { someJob, state } from './polling.js'
 import { DATABASE_URL, Proxy as Connection, skipWithout } from './services.js'

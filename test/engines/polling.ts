@@ -57,7 +57,7 @@ export const NOT_THERE: Answer = {
   statusCode: 404,
   body: {
     errorCode: 'JobInstanceNotFound',
-    message: 'The workload knows no such job instance.',
+    message: 'The job instance was not found.',
     source: 'System',
     isPermanent: true
   }
