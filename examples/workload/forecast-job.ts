@@ -1,7 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 
 import { Type, type Static } from '@sinclair/typebox'
-import { WorkloadError } from 'fastify-fabric-job-state'
+import { Value } from '@sinclair/typebox/value'
+import { WorkloadError, type JobInstance } from 'fastify-fabric-job-state'
+import type { CreateItemJobInstanceRequest } from 'fastify-fabric-job-state/schemas'
 
 import { SALES } from './sales.js'
 import { forecast, smoothed, type Smoothing } from './smoothing.js'
@@ -10,7 +12,7 @@ import { forecast, smoothed, type Smoothing } from './smoothing.js'
 export const JOB_TYPE = 'calculateForecast'
 
 /** What a job's payload may say: how long to take, in seconds, and whether to fail. */
-export const forecastPayload = Type.Object({
+const forecastPayload = Type.Object({
   seconds: Type.Optional(Type.Number({ minimum: 0, maximum: 3_600 })),
   fail: Type.Optional(Type.Boolean())
 }, { additionalProperties: false })
@@ -43,14 +45,17 @@ function seriesTooShort (): WorkloadError {
   })
 }
 
-/** @throws {WorkloadError} for a job type that this workload does not have. */
-export function checkJobType (jobType: string): void {
-  if (jobType === JOB_TYPE) return
+/**
+ * The payload of a create, as the worker gets it.
+ *
+ * @throws {WorkloadError} if it is not a {@link ForecastPayload}.
+ */
+export function forecastData (_job: JobInstance, { creationPayload = {} }: CreateItemJobInstanceRequest): ForecastPayload {
+  if (Value.Check(forecastPayload, creationPayload)) return creationPayload
   throw new WorkloadError({
     statusCode: 400,
-    errorCode: 'UnknownJobType',
-    message: `This workload has no jobs of the type "${jobType}", only "${JOB_TYPE}".`,
-    messageParameters: [jobType, JOB_TYPE],
+    errorCode: 'InvalidForecast',
+    message: 'The parameters of the forecast are not valid: seconds is a number from 0 to 3600, fail is true or false.',
     source: 'User',
     isPermanent: true
   })

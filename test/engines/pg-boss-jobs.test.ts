@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 
 import { fabricWork, pgBossJobs, pgBossJobState, type PgBossJobsOptions } from '../../lib/engines/pg-boss.js'
 import { WorkloadError, type JobInstance } from '../../lib/index.js'
-import { JobsHost } from './bullmq-host.js'
+import { JobsHost } from './jobs-host.js'
 import { Engine, send } from './pg-boss-engine.js'
 import { NOT_THERE, someJob, state, type Answer } from './polling.js'
 import { DATABASE_URL, Proxy, skipWithout } from './services.js'

@@ -34,7 +34,7 @@ class Server {
     const response = await fetch(this.#jobs + id, {
       method: 'POST',
       headers: { ...this.#headers, 'content-type': 'application/json' },
-      body: JSON.stringify({ creationPayload })
+      body: JSON.stringify({ invokeType: 'Manual', creationPayload })
     })
     return response.status
   }
