@@ -136,8 +136,8 @@ t.test('records the workload\'s jobs', async (t) => {
   }
 
   t.test('records who started a job, its states over time, and when its end was reported', async (t) => {
-    const start = new Date(Date.now() + 1_000)
-    const end = new Date(Date.now() + 2_000)
+    const start = new Date(Date.now() + 3_600_000)
+    const end = new Date(Date.now() + 7_200_000)
     const { call, jobs } = await watched(t, [
       { status: 'NotStarted' }, { status: 'InProgress', startTimeUtc: start },
       { status: 'Completed', startTimeUtc: start, endTimeUtc: end }, { status: 'Completed', startTimeUtc: start, endTimeUtc: end }
