@@ -64,7 +64,8 @@ function objectCopier (properties: Record<string, TSchema>): Copier {
   const copiers = Object.entries(properties).map(([name, schema]) => [name, copierOf(schema)] as const)
   return (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-    const copy: Record<string, unknown> = {}
+    // Without a prototype: Ajv and the serializer would read an absent property from a polluted Object.prototype.
+    const copy: Record<string, unknown> = Object.create(null)
     for (const [name, copyProperty] of copiers) {
       const property = propertyOf(value, name)
       if (property !== undefined && property !== null) copy[name] = copyProperty(property)

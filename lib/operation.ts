@@ -146,9 +146,12 @@ function prepare (reply: FastifyReply, statusCode: number): FastifyReply {
   return statusCode === 202 ? reply : reply.type(`${JSON_TYPE}; charset=utf-8`)
 }
 
-/** Serializes a checked body with the route's own serializer, whatever serializers and hooks the host has. */
+/**
+ * Serializes a checked body with the route's own serializer, whatever serializers and hooks the host has. The serializer gets it
+ * without a prototype, because it would read an absent property from a polluted Object.prototype.
+ */
 function serialize (reply: FastifyReply, status: '200' | 'default', body: ItemJobInstanceState | ErrorResponse): string {
-  return String(reply.serializeInput(body, status, JSON_TYPE))
+  return String(reply.serializeInput(Object.assign(Object.create(null), body), status, JSON_TYPE))
 }
 
 function asItIs (text: string): string {

@@ -165,7 +165,7 @@ t.test('A host that compiles the response schemas of its routes with an Ajv of i
   const app = host(t)
   app.addHook('onRoute', ({ schema, responseValidation }: RouteOptions & { responseValidation?: boolean }) => {
     if (responseValidation === false) return
-    const responses = Object.values<{ content?: Record<string, { schema: object }> }>(schema?.response ?? {})
+    const responses = Object.values(Object(schema?.response)) as Array<{ content?: Record<string, { schema: object }> }>
     for (const response of responses) new Ajv().compile(response.content?.['application/json']?.schema ?? response)
   })
   app.register(fabricJobState, pluginOptions())
@@ -236,4 +236,21 @@ t.test('The route options leak into no route of the host, however the plugin is 
     t.match(await app.inject('/host/fails'), { statusCode: 418, body: /"error":"I'm a Teapot"/ })
     t.same(holdToContract(t, await app.inject(pollPath())), sampleState)
   }
+})
+
+t.test('A polluted Object.prototype adds nothing to a response', async (t) => {
+  const names = ['startTimeUtc', 'errorDetails', 'messageParameters', 'isPermanent', 'moreDetails']
+  const app = workload(t, ({ itemType }) => {
+    if (itemType === 'http') throw errorWith({ statusCode: 409 })
+    return itemType === 'none' ? null : { status: 'Failed', errorDetails: { errorCode: 'a', message: 'b', source: 'User' } }
+  })
+  await app.ready()
+  const responses = async () => await Promise.all(['any', 'none', 'http'].map(async (itemType) => await app.inject(pollPath({ itemType }))))
+  const before = (await responses()).map(({ statusCode, body }) => [statusCode, body])
+  for (const name of names) {
+    Reflect.defineProperty(Object.prototype, name, { value: 'polluted', configurable: true, writable: true })
+    const polluted = await responses().finally(() => Reflect.deleteProperty(Object.prototype, name))
+    t.same(polluted.map(({ statusCode, body }) => [statusCode, body]), before, name)
+  }
+  t.same(before.map(([statusCode]) => statusCode), [200, 404, 409])
 })

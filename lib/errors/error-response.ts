@@ -94,7 +94,7 @@ function ownAnswer (error: unknown): ErrorAnswer | undefined {
   if (!(error instanceof WorkloadError)) return undefined
   const { statusCode } = error
   const checked = checkErrorResponse(error)
-  return isErrorStatus(statusCode) && 'value' in checked ? { statusCode, body: checked.value } : undefined
+  return isErrorStatus(statusCode) && 'value' in checked ? { statusCode, body: { ...checked.value } } : undefined
 }
 
 function httpAnswer (error: unknown, replyStatus: number | undefined): ErrorAnswer | undefined {
