@@ -29,7 +29,9 @@ export interface ErrorAnswer {
  * })
  */
 export function toErrorResponse (error: unknown): ErrorAnswer {
-  return errorAnswer(error, undefined)
+  const { statusCode, body } = errorAnswer(error, undefined)
+  // Objects with a prototype, as users expect them.
+  return { statusCode, body: structuredClone(body) }
 }
 
 /**
@@ -78,7 +80,7 @@ function sendable ([name, value]: [string, unknown]): Array<[string, string]> {
  */
 export function toWorkloadError (thrown: unknown): WorkloadError {
   if (isWorkloadError(thrown)) return thrown
-  const { statusCode, body } = toErrorResponse(thrown)
+  const { statusCode, body } = errorAnswer(thrown, undefined)
   return new WorkloadError({ statusCode, ...body, headers: errorHeaders(thrown), cause: thrown })
 }
 
@@ -94,7 +96,7 @@ function ownAnswer (error: unknown): ErrorAnswer | undefined {
   if (!(error instanceof WorkloadError)) return undefined
   const { statusCode } = error
   const checked = checkErrorResponse(error)
-  return isErrorStatus(statusCode) && 'value' in checked ? { statusCode, body: { ...checked.value } } : undefined
+  return isErrorStatus(statusCode) && 'value' in checked ? { statusCode, body: checked.value } : undefined
 }
 
 function httpAnswer (error: unknown, replyStatus: number | undefined): ErrorAnswer | undefined {

@@ -1,5 +1,6 @@
 import type { FastifySchemaValidationError } from 'fastify'
 
+import type { ErrorExtendedInformation } from '../../schemas/ErrorExtendedInformation.js'
 import { WorkloadError, type WorkloadErrorOptions } from './workload-error.js'
 
 // The plugin's own errors. People read their messages in Fabric's monitoring hub.
@@ -52,21 +53,24 @@ const invalidRequest = shared({
 })
 
 /**
- * 400: what Ajv found in the path parameters or in the body, with one of `moreDetails` for each problem. It is Fastify's
+ * 400: what Ajv found in the path parameters or in the body, with one of `moreDetails` for each parameter. It is Fastify's
  * `schemaErrorFormatter`.
  */
 export function invalidInput (problems: FastifySchemaValidationError[], httpPart: string): WorkloadError {
   const error = httpPart === 'params' ? invalidParameter : invalidRequest
   const { errorCode } = error()
-  const moreDetails = problems.map(({ instancePath, params, message = 'is invalid' }) => {
+  const details = new Map<string, ErrorExtendedInformation>()
+  for (const { instancePath, params, message = 'is invalid' } of problems) {
     const name = (instancePath || `/${String(params.missingProperty ?? params.additionalProperty ?? '')}`).slice(1)
-    return {
+    // Ajv reports each branch of an anyOf; its first problem says what is wrong with the parameter.
+    if (details.has(name)) continue
+    details.set(name, {
       errorCode,
       message: instancePath === '' ? `${httpPart} ${message}.` : `${name} ${message}.`,
       additionalParameters: [{ name: 'parameter', value: name }]
-    }
-  })
-  return Object.assign(error(), { moreDetails })
+    })
+  }
+  return Object.assign(error(), { moreDetails: [...details.values()] })
 }
 
 /** 500: the callback's answer does not conform to the contract; the log says why. */

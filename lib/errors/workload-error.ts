@@ -44,7 +44,8 @@ export class WorkloadError extends Error implements ErrorResponse {
     if (!isErrorStatus(statusCode)) throw new TypeError('WorkloadError: statusCode must be an integer from 400 to 599')
 
     super(checked.value.message, options)
-    Object.assign(this, checked.value)
+    // Its details with a prototype, as users expect them.
+    Object.assign(this, structuredClone(checked.value))
     this.statusCode = statusCode
     if (headers !== undefined) this.headers = { ...headers }
   }
