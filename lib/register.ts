@@ -13,6 +13,7 @@ import { createAuthentication } from './subject-and-app/plugin.js'
  */
 export function register (app: FastifyInstance, options: SharedOptions): Services {
   const { resolverTimeout, authentication, config, documented } = checkedOptions(options)
+  const authenticate = authenticationHook(app, authentication)
   warnOfShortParams(app)
   let isClosing = false
   app.addHook('preClose', (done) => {
@@ -20,7 +21,7 @@ export function register (app: FastifyInstance, options: SharedOptions): Service
     done()
   })
   return {
-    authenticate: authenticationHook(app, authentication),
+    authenticate,
     deadline: new Deadline(resolverTimeout),
     timeout: resolverTimeout,
     config,
