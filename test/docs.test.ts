@@ -1,15 +1,23 @@
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 
-import type { FastifyInstance } from 'fastify'
+import { PGlite } from '@electric-sql/pglite'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { fabricJobs, type AuthenticationOptions } from 'fastify-fabric-job-state'
+import { createFabric } from 'fastify-fabric-job-state/testing'
+import { fromPglite, PgBoss } from 'pg-boss'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
+
+import { DATABASE_URL, REDIS_URL, skipWithout } from './engines/services.js'
 
 // The snippets of docs/, as their readers have them: they import the build by the package's name.
 
@@ -87,11 +95,87 @@ const runs: Record<string, (t: Test, code: string) => Promise<void>> = {
     app.get('/', () => 'accepted')
     const response = await fetch(await app.listen({ host: '127.0.0.1', port: 0 }), { headers: { authorization: 'x'.repeat(40_000) } })
     t.equal(await response.text(), 'accepted')
+  },
+
+  async 'engines.md: pg-boss' (t, code) {
+    const { workload } = await import(moduleOf(t, code))
+    await holdJobs(t, (authentication) => workload(DATABASE_URL, authentication))
+  },
+
+  async 'engines.md: BullMQ' (t, code) {
+    const { workload } = await import(moduleOf(t, code))
+    await holdJobs(t, (authentication) => workload(REDIS_URL, authentication))
+  },
+
+  async 'engines.md: Options' (t, code) {
+    const { forecasts } = await import(moduleOf(t, code))
+    const boss = await startBoss(t)
+    const fabric = createFabric()
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(fabricJobs, { authentication: fabric.authentication, ...forecasts(boss) })
+    const request = await fabric.poll({ job: { jobType: 'calculateForecastNow' } })
+    const create = (months: unknown) => app.inject({
+      ...request, method: 'POST', payload: { invokeType: 'Manual', creationPayload: { months } }
+    })
+    t.match((await create('12')).json(), { errorCode: 'InvalidMonths' })
+    t.equal((await create(24)).statusCode, 202)
+    t.match(await boss.findJobs('forecasts'), [{ data: { months: 24 }, priority: 1, expireInSeconds: 3_600 }])
+  },
+
+  async 'engines.md: The state alone' (t, code) {
+    const { workload } = await import(moduleOf(t, code))
+    const boss = await startBoss(t)
+    await boss.createQueue('calculateForecast')
+    const fabric = createFabric()
+    const app: FastifyInstance = await workload(boss, fabric.authentication)
+    t.teardown(() => app.close())
+    const poll = await fabric.poll({ job: { jobType: 'calculateForecast' } })
+    t.equal((await app.inject({ ...poll, method: 'POST' })).statusCode, 202)
+    t.strictSame((await app.inject(poll)).json(), { status: 'NotStarted' })
   }
+}
+
+async function startBoss (t: Test): Promise<PgBoss> {
+  const pglite = await PGlite.create()
+  const boss = new PgBoss({ db: fromPglite(pglite), backend: 'pglite', supervise: false, schedule: false })
+  await boss.start()
+  t.teardown(async () => {
+    await boss.stop({ graceful: false })
+    await pglite.close()
+  })
+  return boss
+}
+
+/** Creates two jobs as Fabric does, cancels one, and waits until the other has completed. */
+async function holdJobs (t: Test, start: (authentication: AuthenticationOptions) => Promise<FastifyInstance>): Promise<void> {
+  const fabric = createFabric()
+  const app = await start(fabric.authentication)
+  t.teardown(() => app.close())
+  const requestOf = (jobInstanceId: string) => fabric.poll({ job: { jobType: 'calculateForecast', jobInstanceId } })
+  const [completing, cancelled] = [await requestOf(randomUUID()), await requestOf(randomUUID())]
+  const payload = { invokeType: 'Manual', creationPayload: { months: 12 } }
+  for (const request of [completing, completing, cancelled]) {
+    t.equal((await app.inject({ ...request, method: 'POST', payload })).statusCode, 202)
+  }
+  const cancel = await app.inject({ ...cancelled, url: `${cancelled.url}/cancel`, method: 'POST' })
+  t.match(cancel.json(), { status: 'Cancelled' })
+  let state = { status: '' }
+  while (!['Completed', 'Failed'].includes(state.status)) {
+    await setTimeout(50)
+    state = (await app.inject(completing)).json()
+  }
+  t.match(state, { status: 'Completed', startTimeUtc: /Z$/, endTimeUtc: /Z$/ })
+  t.match((await app.inject(cancelled)).json(), { status: 'Cancelled' })
 }
 
 t.same([...snippets.keys()].sort(), Object.keys(runs).sort(), 'each snippet of docs/ has a run')
 
+const skips: Record<string, false | string> = {
+  'engines.md: pg-boss': await skipWithout('PostgreSQL', DATABASE_URL),
+  'engines.md: BullMQ': await skipWithout('Redis', REDIS_URL)
+}
+
 for (const [name, run] of Object.entries(runs)) {
-  t.test(`the snippet of ${name} runs`, (t) => run(t, snippets.get(name) ?? ''))
+  t.test(`the snippet of ${name} runs`, { skip: skips[name] ?? false }, (t) => run(t, snippets.get(name) ?? ''))
 }

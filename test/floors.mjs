@@ -16,7 +16,7 @@ function run (command, args, { cwd = folder, stdout = 'inherit' } = {}) {
   return output[1]
 }
 
-/** Ranges here begin with their oldest release: `^6.0.0`, `^6.0.0 || ^7.0.0`. */
+/** The oldest release of a range. Those here begin with it: `^6.0.0`, `^6.0.0 || ^7.0.0`. */
 const floorOf = (range) => /\d+\.\d+\.\d+/.exec(range)[0]
 
 /** What BullMQ leaves to its users. */

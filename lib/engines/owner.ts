@@ -40,7 +40,11 @@ export function withOwner<Payload extends object> (
   return { id: job.jobInstanceId.toLowerCase(), data: { ...payload, fabricJob: ownerOf(job, caller) } }
 }
 
-/** @deprecated The name of {@link withOwner} in 0.1.0. */
+/**
+ * The former name of {@link withOwner}.
+ *
+ * @deprecated use {@link withOwner}
+ */
 export const stampJob = withOwner
 
 /**

@@ -30,8 +30,11 @@ export type AuthenticationHook = (request: AuthenticatedRequest) => Promise<Call
 
 /** What authentication reads and writes of Fastify's request, HTTP/2 and any type provider included. */
 export interface AuthenticatedRequest {
+  /** Node's request, with its headers. */
   readonly raw: Pick<IncomingMessage, 'rawHeaders' | 'headers'>
+  /** The request's logger: it gets the reason of a refusal. */
   readonly log: Pick<FastifyBaseLogger, 'info' | 'warn'>
+  /** The caller, once the request is authenticated. */
   fabricCaller: Caller | undefined
 }
 

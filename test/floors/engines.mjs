@@ -1,66 +1,78 @@
-// A job of each engine from its creation to its end, through the plugin: the engines' oldest releases keep what is asked for.
+// Jobs of each engine from their creation to their end, through the plugin: completed, failed, cancelled.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 
 import { Queue, Worker } from 'bullmq'
 import Fastify from 'fastify'
-import fabricJobState from 'fastify-fabric-job-state'
-import { bullmqJobState, fabricProcessor, stampJob } from 'fastify-fabric-job-state/bullmq'
-import { pgBossJobState } from 'fastify-fabric-job-state/pg-boss'
+import { fabricJobs, WorkloadError } from 'fastify-fabric-job-state'
+import { bullmqJobs, fabricProcessor } from 'fastify-fabric-job-state/bullmq'
+import { fabricWork, pgBossJobs } from 'fastify-fabric-job-state/pg-boss'
 import { createFabric } from 'fastify-fabric-job-state/testing'
 import { PgBoss } from 'pg-boss'
 
 const { DATABASE_URL = 'postgres://postgres@127.0.0.1:5432/test', REDIS_URL = 'redis://127.0.0.1:6379' } = process.env
+const jobType = `floors-${randomUUID()}`
 const fabric = createFabric()
 
-async function pollUntil (app, job, status) {
-  for (let i = 0; i < 200; i++) {
-    const answer = await app.inject(await fabric.poll({ job }))
-    assert.equal(answer.statusCode, 200, answer.body)
-    if (answer.json().status === status) return answer.json()
-    await new Promise((resolve) => setTimeout(resolve, 50))
+/** The worker: what a job does stands in its payload. */
+async function work ({ data }, { signal }) {
+  if (data.then === 'fail') {
+    throw new WorkloadError({ statusCode: 500, errorCode: 'NoSales', message: 'No sales.', source: 'User', isPermanent: true })
   }
-  assert.fail(`The job is not ${status}`)
+  if (data.then === 'wait') await new Promise((resolve, reject) => { signal.onabort = () => reject(signal.reason) })
 }
 
-async function serve (resolveJobState) {
-  const app = Fastify()
-  await app.register(fabricJobState, { authentication: fabric.authentication, resolveJobState })
-  return app
-}
+/** Creates, polls and cancels jobs as Fabric does, until each is in the state that it has to reach. */
+async function holdEngine (name, callbacks, startWorker) {
+  const app = Fastify({ routerOptions: { maxParamLength: 256 } })
+  await app.register(fabricJobs, { authentication: fabric.authentication, ...callbacks })
+  const call = async (job, method, action = '', payload) => {
+    const poll = await fabric.poll({ job: { jobType, jobInstanceId: job } })
+    const answer = await app.inject({ ...poll, method, url: poll.url + action, payload })
+    assert.ok(answer.statusCode < 300, `${method} ${answer.statusCode} ${answer.body}`)
+    return answer
+  }
+  const create = (job, then) => call(job, 'POST', '', { invokeType: 'Manual', creationPayload: { then } })
+  const reach = async (job, status) => {
+    for (let i = 0; i < 600; i++) {
+      const state = (await call(job, 'GET')).json()
+      if (state.status === status) return state
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    assert.fail(`${name}: the job is not ${status}`)
+  }
+  const [completed, failed, cancelled] = [randomUUID(), randomUUID(), randomUUID()]
 
-const job = {
-  workspaceId: 'e5ef604d-e14f-4a59-9133-75d5a0cb9334',
-  itemType: 'Contoso.FinanceAnalytics.Forecast',
-  itemId: 'b14cb7e7-d346-4751-9cfd-8c2767d53111',
-  jobType: 'calculateForecast',
-  jobInstanceId: randomUUID()
+  await create(completed, 'complete')
+  await create(completed, 'complete') // the same job again is one job
+  await reach(completed, 'NotStarted')
+  const stop = await startWorker()
+  assert.ok((await reach(completed, 'Completed')).endTimeUtc)
+  await create(failed, 'fail')
+  assert.equal((await reach(failed, 'Failed')).errorDetails.errorCode, 'NoSales')
+  await create(cancelled, 'wait')
+  await reach(cancelled, 'InProgress')
+  assert.equal((await call(cancelled, 'POST', '/cancel')).json().status, 'Cancelled')
+  await reach(cancelled, 'Cancelled')
+  await stop()
+  await app.close()
+  console.log(`${name}: passed`)
 }
-const caller = { tenantId: fabric.registration.tenantId }
-const { id, data } = stampJob(job, caller, { months: 12 })
 
 const boss = new PgBoss({ connectionString: DATABASE_URL, schema: 'floors' })
 boss.on('error', (error) => { throw error })
 await boss.start()
-await boss.createQueue(job.jobType)
-const overPgBoss = await serve(pgBossJobState(boss))
-await boss.send(job.jobType, data, { id })
-await pollUntil(overPgBoss, job, 'NotStarted')
-await boss.work(job.jobType, { pollingIntervalSeconds: 0.5 }, async () => {})
-assert.ok((await pollUntil(overPgBoss, job, 'Completed')).endTimeUtc)
-await overPgBoss.close()
+await holdEngine('pg-boss', pgBossJobs(boss, { jobTypes: [jobType] }), async () => {
+  await fabricWork(boss, jobType, { pollingIntervalSeconds: 0.5, localConcurrency: 2 }, work)
+  return () => boss.deleteQueue(jobType)
+})
 await boss.stop()
-console.log('pg-boss: passed')
 
 const connection = { url: REDIS_URL }
-const queue = new Queue(`floors-${id}`, { connection })
-const overBullmq = await serve(bullmqJobState(queue))
-await queue.add(job.jobType, data, { jobId: id })
-await pollUntil(overBullmq, job, 'NotStarted')
-const worker = new Worker(queue.name, fabricProcessor(queue, async () => {}), { connection })
-assert.ok((await pollUntil(overBullmq, job, 'Completed')).endTimeUtc)
-await worker.close()
+const queue = new Queue(jobType, { connection })
+await holdEngine('bullmq', bullmqJobs(queue, { jobTypes: [jobType] }), async () => {
+  const worker = new Worker(queue.name, fabricProcessor(queue, work), { connection, concurrency: 2 })
+  return () => worker.close()
+})
 await queue.obliterate({ force: true })
 await queue.close()
-await overBullmq.close()
-console.log('bullmq: passed')
