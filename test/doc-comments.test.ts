@@ -89,8 +89,8 @@ for (const entry of entries) {
 t.test('an editor says what subjectAndApp puts into the host\'s server', async (t) => {
   write(`import Fastify from 'fastify'\nimport '${name}'\nconst app = Fastify()\n` +
     'app.get(\'/\', { onRequest: app.authenticateSubjectAndApp }, (request) => request.fabricCaller)')
-  t.match(shown('app.authenticateSubjectAndApp'), 'nobody but Fabric gets past it')
-  t.match(shown('request.fabricCaller'), 'Who is behind the request')
+  t.match(shown('app.authenticateSubjectAndApp'), 'rejects every request without valid tokens')
+  t.match(shown('request.fabricCaller'), 'The caller, once the request is authenticated')
 })
 
 t.test('an editor says how an option is used and what it is by default', async (t) => {

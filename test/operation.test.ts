@@ -165,8 +165,8 @@ t.test('A host that compiles the response schemas of its routes with an Ajv of i
   const app = host(t)
   app.addHook('onRoute', ({ schema, responseValidation }: RouteOptions & { responseValidation?: boolean }) => {
     if (responseValidation === false) return
-    const responses = Object.values<{ content?: Record<string, { schema: object }> }>(schema?.response ?? {})
-    for (const response of responses) new Ajv().compile(response.content?.['application/json']?.schema ?? response)
+    const responses: Record<string, { content?: Record<string, { schema: object }> }> = { ...Object(schema?.response) }
+    for (const response of Object.values(responses)) new Ajv().compile(response.content?.['application/json']?.schema ?? response)
   })
   app.register(fabricJobState, pluginOptions())
   t.same(holdToContract(t, await app.inject(pollPath())), sampleState)

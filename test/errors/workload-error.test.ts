@@ -56,7 +56,7 @@ t.test('A WorkloadError', async (t) => {
     ['a source that there is not', { ...held, source: 'user' },
       'WorkloadError: source must be equal to one of the allowed values: System, User, External'],
     ['an isPermanent that is no boolean', { ...held, isPermanent: 'no' },
-      'WorkloadError: isPermanent must be a boolean'],
+      'WorkloadError: isPermanent must be boolean'],
     ['a detail that is none', { ...held, moreDetails: [{ errorCode: 'a' }, 'b'] },
       "WorkloadError: moreDetails/0 must have required property 'message'"],
     ['no statusCode', answer, 'WorkloadError: statusCode must be an integer from 400 to 599'],
