@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 
 import { PGlite } from '@electric-sql/pglite'
@@ -27,7 +27,9 @@ for (const page of readdirSync('docs').filter((name) => name.endsWith('.md'))) {
   let heading = ''
   for (const [, title, code] of readFileSync(join('docs', page), 'utf8').matchAll(/^#+ (.+)$|^```ts\n([^]*?)^```$/gm)) {
     if (title !== undefined) heading = title
-    if (code !== undefined) snippets.set(`${page}: ${heading}`, code)
+    if (code === undefined) continue
+    if (snippets.has(`${page}: ${heading}`)) throw new Error(`${page} has two snippets under "${heading}"`)
+    snippets.set(`${page}: ${heading}`, code)
   }
 }
 
@@ -133,6 +135,52 @@ const runs: Record<string, (t: Test, code: string) => Promise<void>> = {
     const poll = await fabric.poll({ job: { jobType: 'calculateForecast' } })
     t.equal((await app.inject({ ...poll, method: 'POST' })).statusCode, 202)
     t.strictSame((await app.inject(poll)).json(), { status: 'NotStarted' })
+  },
+
+  async 'performance.md: Load shedding' (t, code) {
+    const fabric = createFabric()
+    const { workload } = await import(moduleOf(t, code))
+    const app: FastifyInstance = await workload({
+      authentication: fabric.authentication,
+      resolveJobState () {
+        for (const end = performance.now() + 300; performance.now() < end;);
+        return { status: 'NotStarted' }
+      }
+    })
+    t.teardown(() => app.close())
+    const poll = await fabric.poll()
+
+    let response = await app.inject(poll)
+    t.equal(response.statusCode, 200)
+    while (response.statusCode === 200) {
+      await setImmediate()
+      response = await app.inject(poll)
+    }
+    t.match(response, { statusCode: 503, headers: { 'retry-after': '60' } })
+    t.match(response.json(), { errorCode: 'ServiceUnavailable', source: 'System', isPermanent: false })
+  },
+
+  async 'reference.md: Responses of Fastify and Node.js' (t, code) {
+    const app = await appOf(t, code)
+    const { url } = await createFabric().poll()
+    t.match((await app.inject(url)).json(), { errorCode: 'JobInstanceNotFound' })
+    t.match((await app.inject(`${url}%zz`)).json(), { errorCode: 'BadRequest', source: 'User' })
+    t.equal((await app.inject(url.replace('calculateForecast', 'x'.repeat(200)))).statusCode, 404)
+    t.equal((await app.inject(url.replace('calculateForecast', 'x'.repeat(300)))).statusCode, 414)
+  },
+
+  async 'reference.md: Hooks of the application' (t, code) {
+    const app = await appOf(t, code)
+    t.equal((await app.inject('/')).statusCode, 401)
+    t.equal((await app.inject({ url: '/', headers: { cookie: 'session=1' } })).statusCode, 200)
+    t.equal((await app.inject(await createFabric().poll())).statusCode, 200)
+  },
+
+  async 'reference.md: Schemas' (t, code) {
+    const { isState } = await import(moduleOf(t, code))
+    t.equal(isState({ status: 'InProgress', startTimeUtc: '2023-12-10T14:41:39.412Z' }), true)
+    t.equal(isState({ status: 'InProgress', startTimeUtc: 'yesterday' }), false)
+    t.equal(isState({ status: 'Done' }), false)
   }
 }
 

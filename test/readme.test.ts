@@ -1,19 +1,20 @@
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 
-import { PGlite } from '@electric-sql/pglite'
-import { fromPglite, PgBoss } from 'pg-boss'
+import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
 
 // The build's own, as the snippets have it: of lib/ it would be another module.
-import { createFabric } from 'fastify-fabric-job-state/testing'
+import { createFabric, type Fabric, type Poll } from 'fastify-fabric-job-state/testing'
 
+import { DATABASE_URL, skipWithout } from './engines/services.js'
 import { HELD } from './helpers/held-process.js'
 
 // The snippets import the package by its name, as its users do: what they run is the build.
@@ -23,10 +24,12 @@ const snippets = new Map<string, string>()
 let heading = ''
 for (const [, title, code] of readFileSync('README.md', 'utf8').matchAll(/^## (.+)$|^```ts\n([^]*?)^```$/gm)) {
   if (title !== undefined) heading = title
-  if (code !== undefined) snippets.set(heading, code)
+  if (code === undefined) continue
+  if (snippets.has(heading)) throw new Error(`The README has two snippets under "${heading}"`)
+  snippets.set(heading, code)
 }
 
-t.test('every snippet holds for the compiler', async (t) => {
+t.test('every snippet of the README compiles', async (t) => {
   const folder = t.testdir(Object.fromEntries([...snippets].map(([title, code]) => [`${title}.mts`, code])))
   const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile)
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, '.')
@@ -44,8 +47,8 @@ function moduleOf (t: Test, title: string): string {
   return join(t.testdir({ 'snippet.mjs': ts.transpileModule(code, { compilerOptions }).outputText }), 'snippet.mjs')
 }
 
-t.test('the server of the README answers a stranger 401, in the form of the contract', async (t) => {
-  const server = spawn(process.execPath, [moduleOf(t, 'In your server')], {
+t.test('the plugin of the README answers 401 with an ErrorResponse to a request without tokens', async (t) => {
+  const server = spawn(process.execPath, [moduleOf(t, 'The plugin')], {
     env: { ...process.env, ...HELD, PORT: '0' }
   })
   t.teardown(() => server.kill())
@@ -63,8 +66,8 @@ async function originIn (log: NodeJS.ReadableStream): Promise<string> {
   throw new Error('The server ended without listening')
 }
 
-t.test('the test of the README passes under the runner of Node', async (t) => {
-  const runner = spawn(process.execPath, ['--test', moduleOf(t, 'Test it without a tenant')],
+t.test('the test of the README passes in the test runner of Node.js', async (t) => {
+  const runner = spawn(process.execPath, ['--test', moduleOf(t, 'Test without a tenant')],
     // Without this the runner believes that it was started by another one, and reports nothing.
     { env: { ...process.env, ...HELD, NODE_TEST_CONTEXT: undefined } })
   let output = ''
@@ -74,9 +77,9 @@ t.test('the test of the README passes under the runner of Node', async (t) => {
   t.match(output, /pass 1\b/)
 })
 
-t.test('the resolver of the README tells of rows, of none, and of its maintenance', async (t) => {
+t.test('the resolver of the README returns a row as a state, null without a row, and 503 during maintenance', async (t) => {
   const row = { status: 'Failed', started: new Date(0), ended: null, error: 'No data.' }
-  const database = { isMoving: false, find: async (id: string) => id === 'known' ? row : undefined }
+  const database = { isInMaintenance: false, find: async (id: string) => id === 'known' ? row : undefined }
   Object.assign(globalThis, { database })
   const { resolveJobState } = await import(pathToFileURL(moduleOf(t, 'The resolver')).href)
 
@@ -87,78 +90,74 @@ t.test('the resolver of the README tells of rows, of none, and of its maintenanc
     errorDetails: { errorCode: 'ForecastFailed', message: 'No data.', source: 'System' }
   })
   t.equal(await resolveJobState({ jobInstanceId: 'unknown' }, {}), null)
-  database.isMoving = true
-  await t.rejects(resolveJobState({ jobInstanceId: 'known' }, {}), { name: 'WorkloadError', statusCode: 503 })
-})
-
-t.test('the workload of the README starts jobs in pg-boss and tells how they are doing', async (t) => {
-  const boss = await startBoss(t)
-  const fabric = createFabric()
-  const { workload } = await import(pathToFileURL(moduleOf(t, 'Over a job engine')).href)
-  const app = await workload(boss, fabric.authentication)
-  t.teardown(() => app.close())
-  const poll = await fabric.poll()
-  const state = async () => (await app.inject(poll)).json()
-
-  t.match(await state(), { errorCode: 'JobInstanceNotFound' })
-  t.equal((await app.inject({ ...poll, method: 'POST' })).statusCode, 202)
-  t.strictSame(await state(), { status: 'NotStarted' })
-
-  const [job] = await boss.fetch<{ months: number }>('calculateForecast')
-  t.equal(job?.data.months, 12)
-  t.match(await state(), { status: 'InProgress', startTimeUtc: /Z$/ })
-  await boss.complete('calculateForecast', String(job?.id))
-  t.match(await state(), { status: 'Completed', startTimeUtc: /Z$/, endTimeUtc: /Z$/ })
-})
-
-async function startBoss (t: Test): Promise<PgBoss> {
-  const pglite = await PGlite.create()
-  const boss = new PgBoss({ db: fromPglite(pglite), backend: 'pglite', supervise: false, schedule: false })
-  await boss.start()
-  t.teardown(async () => {
-    await boss.stop({ graceful: false })
-    await pglite.close()
+  database.isInMaintenance = true
+  await t.rejects(resolveJobState({ jobInstanceId: 'known' }, {}), {
+    name: 'WorkloadError', statusCode: 503, headers: { 'Retry-After': '3600' }
   })
-  await boss.createQueue('calculateForecast')
-  return boss
+})
+
+const skip = await skipWithout('PostgreSQL', DATABASE_URL)
+
+t.test('the workload of the README creates a job once, does its work, and cancels it', { skip }, async (t) => {
+  const fabric = createFabric()
+  const { workload } = await import(pathToFileURL(moduleOf(t, 'The whole job over an engine')).href)
+  const app: FastifyInstance = await workload(DATABASE_URL, fabric.authentication)
+  t.teardown(() => app.close())
+  const [completing, cancelled] = [await pollOf(fabric), await pollOf(fabric)]
+
+  t.match((await app.inject(completing)).json(), { errorCode: 'JobInstanceNotFound' })
+  for (const poll of [completing, completing, cancelled]) {
+    t.equal((await app.inject({ ...poll, method: 'POST', payload: { invokeType: 'Manual' } })).statusCode, 202)
+  }
+  const cancel = await app.inject({ ...cancelled, method: 'POST', url: `${cancelled.url}/cancel` })
+  t.match(cancel.json(), { status: 'Cancelled' })
+  t.match(await endOf(app, completing), { status: 'Completed', startTimeUtc: /Z$/, endTimeUtc: /Z$/ })
+  t.match((await app.inject(cancelled)).json(), { status: 'Cancelled' })
+})
+
+const pollOf = (fabric: Fabric) => fabric.poll({ prefix: '/workload-api', job: { jobInstanceId: randomUUID() } })
+
+/** Polls a job, as Fabric does, until it has ended. */
+async function endOf (app: FastifyInstance, poll: Poll): Promise<{ status: string }> {
+  for (;;) {
+    const state = (await app.inject(poll)).json()
+    if (!['NotStarted', 'InProgress'].includes(state.status)) return state
+    await setTimeout(50)
+  }
 }
 
-t.test('the routes of the README are authenticated and fail in one form', async (t) => {
-  const { app, fabric } = await import(pathToFileURL(moduleOf(t, 'What each failure answers')).href)
+t.test('the host of the README authenticates its own route, and all its errors are ErrorResponses', async (t) => {
+  const { app, fabric } = await import(pathToFileURL(moduleOf(t, 'Your other Fabric routes')).href)
   t.teardown(() => app.close())
   const poll = await fabric.poll()
-
   t.equal((await app.inject(poll)).json().status, 'NotStarted')
-  const start = await app.inject({ ...poll, method: 'POST' })
-  t.equal(start.statusCode, 202)
-  t.strictSame(start.json(), { tenantId: poll.headers['x-ms-client-tenant-id'] })
 
-  const stranger = await app.inject({ method: 'POST', url: poll.url })
-  t.equal(stranger.statusCode, 401)
-  t.equal(stranger.json().errorCode, 'AuthenticationFailed')
+  const url = poll.url.replace(/\/jobTypes.*/, '')
+  const own = await app.inject({ ...poll, method: 'POST', url })
+  t.equal(own.statusCode, 200)
+  t.strictSame(own.json(), { tenantId: poll.headers['x-ms-client-tenant-id'] })
+
+  const refused = await app.inject({ method: 'POST', url })
+  t.equal(refused.statusCode, 401)
+  t.equal(refused.json().errorCode, 'AuthenticationFailed')
   t.equal((await app.inject(`${poll.url}%zz`)).json().errorCode, 'BadRequest')
   t.equal((await app.inject(poll.url.replace('calculateForecast', 'x'.repeat(300)))).statusCode, 414)
 })
 
-t.test('the workload of the README sheds what is too much, in the form of the contract', async (t) => {
-  const fabric = createFabric()
-  const { workload } = await import(pathToFileURL(moduleOf(t, 'Under load')).href)
-  const app = await workload({
-    authentication: fabric.authentication,
-    resolveJobState () {
-      for (const end = performance.now() + 300; performance.now() < end;);
-      return { status: 'NotStarted' }
+t.test('each relative link of the README and of docs/ leads to a file, and to a heading of it', async (t) => {
+  const pages = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', ...readdirSync('docs').filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
+  for (const page of pages) {
+    for (const [, link = ''] of readFileSync(page, 'utf8').matchAll(/(?:\]\(|src(?:set)?=")(?!https:)([^)"]+)/g)) {
+      const [path = '', anchor] = link.split('#')
+      const target = join(dirname(page), path)
+      t.ok(existsSync(target), `${page}: ${link}`)
+      if (anchor !== undefined) t.ok(anchorsOf(path === '' ? page : target).includes(anchor), `${page}: ${link}`)
     }
-  })
-  t.teardown(() => app.close())
-  const poll = await fabric.poll()
-
-  let answer = await app.inject(poll)
-  t.equal(answer.statusCode, 200)
-  while (answer.statusCode === 200) {
-    await setImmediate()
-    answer = await app.inject(poll)
   }
-  t.match(answer, { statusCode: 503, headers: { 'retry-after': '60' } })
-  t.match(answer.json(), { errorCode: 'ServiceUnavailable', source: 'System', isPermanent: false })
 })
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf (page: string): string[] {
+  return [...readFileSync(page, 'utf8').matchAll(/^#+ (.+)$/gm)]
+    .map(([, title = '']) => title.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-'))
+}
