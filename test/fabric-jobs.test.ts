@@ -284,8 +284,7 @@ t.test('Registration refuses what is missing or wrong, and says what to write', 
       'createJobInstance takes 3 parameters: createJobInstance: async ({ jobInstanceId }, request, context) => { … }'],
     [{ cancelJobInstance: (_a: 1, _b: 2, _c: 3) => null },
       "cancelJobInstance takes 2 parameters: cancelJobInstance: async ({ jobInstanceId }, context) => ({ status: 'Cancelled' })"],
-    [{ cancelJob: 7 }, 'there is no option "cancelJob"; the options are createJobInstance, resolveJobState, cancelJobInstance, ' +
-      'resolverTimeout, authentication'],
+    [{ cancelJob: 7 }, 'there is no option "cancelJob": write cancelJobInstance'],
     [{ resolverTimeout: -1 }, 'resolverTimeout must be a whole number of milliseconds from 0 (no deadline) to 2147483647']
   ]
   for (const [changes, message] of refusals) {
