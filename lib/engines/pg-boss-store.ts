@@ -1,7 +1,8 @@
 import type { Db, JobWithMetadata, PgBoss, SendOptions } from 'pg-boss'
 
-import { isUuid } from '../subject-and-app/uuid.js'
+import { toWorkloadError } from '../errors/error-response.js'
 import { WorkloadError } from '../errors/workload-error.js'
+import { isUuid } from '../subject-and-app/uuid.js'
 import { jobNotAccepted } from './failures.js'
 import type { Owner } from './owner.js'
 
@@ -91,7 +92,8 @@ export async function activeJobs (boss: PgBossReader, queue: string, ids: string
 /**
  * Stores a job with its origin, in one statement, unless it is there already. A queue that does not exist is created.
  *
- * @throws {WorkloadError} 409 if pg-boss did not accept the job, or if its id is another owner's; 400 if it cannot be stored.
+ * @throws {WorkloadError} 409 if pg-boss did not accept the job, or if its id is another owner's; 400 if it cannot be stored;
+ * 500 if the options are wrong.
  */
 export async function createStoredJob (
   boss: PgBossSender, { queue, id }: JobKey, data: object, options: SendOptions, origin: Origin
@@ -104,7 +106,8 @@ export async function createStoredJob (
     if (error instanceof WorkloadError) throw error
     // Creates the queue unless it exists. pg-boss then reads it again, which another server may have deleted or recreated.
     await boss.createQueue(queue)
-    return await send()
+    // PostgreSQL is there, so an error that remains is one of the host's options.
+    return await send().catch((error: unknown) => { throw toWorkloadError(error) })
   })
   if (created === null && await findStoredJob(boss, { queue, id }, origin.fabricJob) === undefined) throw jobNotAccepted()
 }

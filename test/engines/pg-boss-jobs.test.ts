@@ -31,6 +31,7 @@ const NOT_ACCEPTED = error(409, 'JobNotAccepted', 'System', false)
 const UNKNOWN_TYPE = error(400, 'UnknownJobType', 'User', true)
 const INVALID_REQUEST = error(400, 'InvalidRequest', 'User', true)
 const ENGINE_DOWN = error(503, 'EngineUnavailable', 'System', false)
+const INTERNAL_ERROR = error(500, 'InternalError', 'System', false)
 const NOT_FOUND = error(404, 'JobInstanceNotFound', 'System', true)
 
 type JobOptions = NonNullable<ReturnType<NonNullable<PgBossJobsOptions['options']>>>
@@ -321,6 +322,15 @@ t.test('an error of data or options chooses the answer, and nothing is stored', 
   t.strictSame(readable(answer), error(422, 'NoSeries', 'User', true))
   t.strictSame(await scenario.held(), {})
 })
+
+t.test('answers 500 when the options of a job are wrong: the engine is there', { skip }, (t) => hold(t, {
+  'because pg-boss refuses a value': [
+    async (it) => [await it.create({}, { retryLimit: -1 })], [INTERNAL_ERROR], {}],
+  'because the policy of the queue needs a singletonKey': [
+    async (it) => [await it.create(), await it.create({}, { singletonKey: 'a' })], [INTERNAL_ERROR, ACCEPTED], { created: ['job'] }],
+  'because there is no such dead letter queue': [
+    async (it) => [await it.create({}, { singletonKey: 'a', deadLetter: 'missing' })], [INTERNAL_ERROR], {}]
+}, { policy: 'key_strict_fifo' }))
 
 t.test('creates jobs of a type that is named like a member of Object.prototype', { skip }, async (t) => {
   const engine = new Engine(t)
