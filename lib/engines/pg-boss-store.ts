@@ -116,6 +116,7 @@ export async function createStoredJob (
 function storingOrigin (boss: PgBossReader, origin: Origin): Db {
   return {
     executeSql: async (text, [jobs] = []) => {
+      if (!text.includes('"__traceContext" as trace_context')) throw unknownStatements()
       const [job]: [{ __traceContext: object | null }] = JSON.parse(String(jobs))
       const stored = { ...job, __traceContext: { ...job.__traceContext, ...origin } }
       return await boss.getDb().executeSql(text, [JSON.stringify([stored])])
@@ -133,9 +134,13 @@ async function schemaOf (boss: PgBossReader): Promise<string> {
   const db = { executeSql: async (text: string) => { statements.push(text); return { rows: [] } } }
   await boss.getDependencies('any', 'any', { db })
   const [, schema] = /FROM (\S+)\.job_dependency/.exec(statements.join()) ?? []
-  if (schema === undefined) throw new Error('The schema of pg-boss is unknown: this release has other statements.')
+  if (schema === undefined) throw unknownStatements()
   schemas.set(boss, schema)
   return schema
+}
+
+function unknownStatements (): Error {
+  return new Error('This release of pg-boss is not supported: its statements differ from those of pg-boss 12.')
 }
 
 /** PostgreSQL has no NUL and no half of a surrogate pair. */
@@ -156,14 +161,14 @@ function notStorable (cause: unknown): WorkloadError {
   })
 }
 
-/** @throws {TypeError} if it is not a `PgBoss` of pg-boss 12.36 or newer. */
+/** @throws {TypeError} if it is not a `PgBoss` of pg-boss 12.38 or newer. */
 export function checkBoss (boss: unknown): void {
   if (!hasMethod(boss, 'getDb') || !hasMethod(boss, 'send')) {
     throw new TypeError(`${PREFIX} boss must be a PgBoss of pg-boss 12, not ${kindOf(boss)}.`)
   }
-  // Since 12.36 a job has the column `trace_context`.
+  // Came in the same release as the column `trace_context`.
   if (!hasMethod(boss, 'getInstances')) {
-    throw new TypeError(`${PREFIX} boss must be a PgBoss of pg-boss 12.36 or newer; this one is older.`)
+    throw new TypeError(`${PREFIX} boss must be a PgBoss of pg-boss 12.38 or newer; this one is older.`)
   }
 }
 

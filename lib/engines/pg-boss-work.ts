@@ -28,7 +28,7 @@ export type FabricJobHandler<Data, Result> = (job: Job<Data>, context: FabricJob
  * @param boss the started boss
  * @param queue the queue that the jobs are sent to: the job type, unless the option `queue` of `pgBossJobs` names another
  * @returns pg-boss's id of the worker
- * @throws {TypeError} if the boss is not a `PgBoss` of pg-boss 12.36 or newer.
+ * @throws {TypeError} if the boss is not a `PgBoss` of pg-boss 12.38 or newer.
  *
  * @example
  * await fabricWork(boss, 'calculateForecast', { localConcurrency: 10 }, async ({ data }, { signal }) => forecast(data, signal))

@@ -63,7 +63,7 @@ export interface PgBossJobsOptions extends EngineJobsOptions, PgBossJobStateOpti
  * boss: it reports lost connections.
  *
  * @param boss the boss; it may be started later, until then the answers are 503
- * @throws {TypeError} if an option is invalid, or the boss is not a `PgBoss` of pg-boss 12.36 or newer.
+ * @throws {TypeError} if an option is invalid, or the boss is not a `PgBoss` of pg-boss 12.38 or newer.
  *
  * @example
  * const boss = new PgBoss(process.env.DATABASE_URL)
@@ -139,7 +139,7 @@ export function pgBossJobs (
  * 7. the engine as an optional peer dependency, imported as types only; an entry under `exports`;
  * 8. the same tests: each state reached for real, the owner, the engine down and back.
  *
- * @throws {TypeError} if an option is invalid, or the boss is not a `PgBoss` of pg-boss 12.36 or newer.
+ * @throws {TypeError} if an option is invalid, or the boss is not a `PgBoss` of pg-boss 12.38 or newer.
  *
  * @example
  * await app.register(fabricJobState, { resolveJobState: pgBossJobState(boss), authentication })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 
-import type { PgBoss, QueueOptions, QueuePolicy } from 'pg-boss'
+import type { Db, PgBoss, QueueOptions, QueuePolicy } from 'pg-boss'
 import t, { type Test } from 'tap'
 
 import { fabricWork, pgBossJobs, pgBossJobState, type PgBossJobsOptions } from '../../lib/engines/pg-boss.js'
@@ -420,6 +420,24 @@ t.test('answers 503 without the words of PostgreSQL when the schema is gone', { 
   }
 })
 
+t.test('stores no job without its owner, and finds none, if a release of pg-boss has other statements', { skip }, async (t) => {
+  const { engine, boss, job } = new Scenario(t)
+  await boss.start()
+  const execute = (text: string) => async (...args: Array<{ db?: Db }>) => await args.at(-1)?.db?.executeSql(text, ['[{}]'])
+  const other = new globalThis.Proxy(boss, {
+    get: (boss, name) => {
+      if (name === 'send') return execute('INSERT INTO pgboss.job')
+      if (name === 'getDependencies') return execute('SELECT FROM pgboss.dependencies')
+      const method: unknown = Reflect.get(boss, name)
+      return typeof method === 'function' ? method.bind(boss) : method
+    }
+  })
+  const host = new JobsHost(pgBossJobs(other, { jobTypes: [QUEUE] }))
+  t.strictSame(readable(await host.create(job)), INTERNAL_ERROR)
+  t.strictSame(readable(await host.state(job)), ENGINE_DOWN)
+  t.strictSame(await engine.sql('SELECT id FROM SCHEMA.job'), [])
+})
+
 t.test('registration refuses what is not a PgBoss of pg-boss 12', { skip }, async (t) => {
   const method = () => {}
   const wrong: Array<[boss: unknown, message: RegExp]> = [
@@ -429,7 +447,7 @@ t.test('registration refuses what is not a PgBoss of pg-boss 12', { skip }, asyn
     [{}, /not another object/],
     // What a Queue of BullMQ and a PgBoss of pg-boss 11 look like from here.
     [{ add: method, getBackend: method }, /not another object/],
-    [{ send: method, work: method, getDb: method }, /pg-boss 12\.36 or newer; this one is older/]
+    [{ send: method, work: method, getDb: method }, /pg-boss 12\.38 or newer; this one is older/]
   ]
   for (const [boss, message] of wrong) {
     t.throws(() => Reflect.apply(pgBossJobs, undefined, [boss, { jobTypes: [QUEUE] }]), { name: 'TypeError', message })
