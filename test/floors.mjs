@@ -19,10 +19,10 @@ function run (command, args, { cwd = folder, stdout = 'inherit' } = {}) {
 /** The oldest release of a range. Those here begin with it: `^6.0.0`, `^6.0.0 || ^7.0.0`. */
 const floorOf = (range) => /\d+\.\d+\.\d+/.exec(range)[0]
 
-/** What BullMQ leaves to its users. */
-const floors = { ioredis: '5.0.0' }
+/** Engines are checked at registration: a range of theirs would keep hosts from installing the package beside another release. */
+const floors = { bullmq: '6.0.0', ioredis: '5.0.0', 'pg-boss': '12.38.0' }
 for (const [name, range] of Object.entries({ ...manifest.dependencies, ...manifest.peerDependencies })) {
-  floors[name] = floorOf(range)
+  if (range !== '*') floors[name] = floorOf(range)
 }
 for (const argument of process.argv.slice(2)) {
   const [, name, version] = /^(.+)@(.+)$/.exec(argument)
