@@ -1,0 +1,75 @@
+import fastJson from 'fast-json-stringify'
+import type { FastifyReply, FastifyRequest, FastifySerializerCompiler } from 'fastify'
+
+import type { ErrorResponse, ItemJobInstanceState } from '../schemas/index.js'
+import { errorAnswer, errorHeaders } from './errors/error-response.js'
+import { checkedJobState } from './job-state.js'
+import { logFailure } from './log/failure.js'
+
+const JSON_TYPE = 'application/json'
+
+/** Compiles the serializers of the responses for Fastify. */
+export const serializerCompiler: FastifySerializerCompiler<object> = ({ schema }) => fastJson(schema)
+
+/**
+ * Prepares a response: before the callback is called, because a response of somebody else may be under way when it returns.
+ *
+ * The body is a text that is final: the serializers of the host are for the host's own objects.
+ */
+export function prepare (reply: FastifyReply, statusCode: number): FastifyReply {
+  reply.code(statusCode).header('cache-control', 'no-store').serializer(asItIs)
+  return statusCode === 202 ? reply : reply.type(`${JSON_TYPE}; charset=utf-8`)
+}
+
+/**
+ * Serializes a checked body with the route's own serializer, whatever serializers and hooks the host has. The serializer gets it
+ * without a prototype, because it would read an absent property from a polluted Object.prototype.
+ */
+export function serialize (reply: FastifyReply, status: '200' | 'default', body: ItemJobInstanceState | ErrorResponse): string {
+  return String(reply.serializeInput(Object.assign(Object.create(null), body), status, JSON_TYPE))
+}
+
+function asItIs (text: string): string {
+  return text
+}
+
+/** Replies whose error response was sent, or is on its way through the hooks of the host. */
+const answered = new WeakSet<FastifyReply>()
+
+/** True if another response is under way: then nothing more may be sent. */
+export function wasAnswered (reply: FastifyReply): boolean {
+  if (!answered.has(reply)) return false
+  reply.hijack()
+  return true
+}
+
+/** The route's error handler: every failure ends here, as the contract's `ErrorResponse`. */
+export function errorHandler (error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
+  answered.add(reply)
+  const { statusCode, body } = errorAnswer(error, reply.statusCode)
+  logFailure(reply, error, statusCode)
+  prepare(reply.headers(errorHeaders(error)), statusCode).send(serialize(reply, 'default', body))
+}
+
+/**
+ * A `preSerialization` hook. The handler and the error handler send text, so it gets what a hook of the host sends instead of
+ * them, and makes it a response that conforms to the contract.
+ */
+export async function conform (_request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<string> {
+  if (reply.statusCode === 200) {
+    const state = checkedJobState(payload)
+    prepare(reply, 200)
+    return serialize(reply, '200', state)
+  }
+  const { statusCode, body } = errorAnswer(payload, reply.statusCode)
+  prepare(reply, statusCode)
+  return serialize(reply, 'default', body)
+}
+
+/** What a hook of the host sends as an error without a body or as a text that is not JSON, as an `ErrorResponse`. */
+export function conformText (reply: FastifyReply, payload: unknown): unknown {
+  if (reply.statusCode < 400 || (payload !== undefined && typeof payload !== 'string')) return payload
+  if (/\bjson\b/.test(String(reply.getHeader('content-type')))) return payload
+  const { statusCode, body } = errorAnswer(undefined, reply.statusCode)
+  return serialize(prepare(reply, statusCode), 'default', body)
+}
