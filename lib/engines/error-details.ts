@@ -17,7 +17,7 @@ export const JOB_FAILED = 'JobFailed'
 export function toErrorDetails (failure: unknown): ErrorDetails {
   const reading = readErrorDetails(typeof failure === 'string' ? parsed(failure) : failure)
   return 'value' in reading
-    ? reading.value
+    ? structuredClone(reading.value)
     : { errorCode: JOB_FAILED, message: messageOf(failure) || 'The job failed without a message.', source: 'System' }
 }
 

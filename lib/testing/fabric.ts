@@ -77,7 +77,7 @@ export interface KeyEndpoint {
 }
 
 /**
- * A Fabric of one's own, for tests: it has keys, signs tokens of both versions as Entra ID would, and makes the
+ * A simulated Fabric for tests: it has keys, signs tokens of both versions as Entra ID would, and makes the
  * headers of a poll, good ones and bad ones. It needs no network.
  *
  * Its keys are made for the occasion and handed to whoever asks. They are for tests and for development on one's own

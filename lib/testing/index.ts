@@ -1,4 +1,4 @@
-// A Fabric of one's own, for tests: the package's `testing` entry.
+// A simulated Fabric for tests: the package's `testing` entry.
 export { createFabric } from './fabric.js'
 export type { BadHeaders } from './bad-headers.js'
 export type { Claims, TokenVersion } from './claims.js'
