@@ -113,7 +113,7 @@ const JSON_TYPE = 'application/json'
 /** The request headers are in the schema for the document: authentication judges them, and the ids may be absent. */
 const validatorCompiler: FastifySchemaCompiler<FastifySchema> = ({ schema, httpPart }) => {
   if (httpPart !== 'params' && httpPart !== 'body') return () => true
-  return new Ajv({ allErrors: true, formats }).compile(httpPart === 'params' ? withoutEmptyStrings(schema) : schema)
+  return new Ajv({ allErrors: true, formats, ownProperties: true }).compile(httpPart === 'params' ? withoutEmptyStrings(schema) : schema)
 }
 
 /** The router has an empty string for a parameter that the path lacks (`//`); the contract requires them all. */
