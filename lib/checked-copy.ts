@@ -4,6 +4,7 @@ import { KindGuard, type Static, type TSchema } from '@sinclair/typebox'
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 
 import { formats, isoString, toUtc } from './formats.js'
+import { propertyOf } from './own-properties.js'
 
 /** A copy of a value that conforms to its schema, or what is wrong with the value. */
 export type CheckedCopy<T> = { value: T } | { problem: string }
@@ -30,7 +31,7 @@ export function checkedCopy<T extends TSchema> (schema: T): (value: unknown) => 
   return (value) => {
     try {
       // Compiled when it is first needed, because importing the package should cost no compilation.
-      validate ??= new Ajv({ formats }).compile<Static<T>>(schema)
+      validate ??= new Ajv({ formats, ownProperties: true }).compile<Static<T>>(schema)
       const copied = copy(value)
       return validate(copied) ? { value: copied } : { problem: problemOf(validate.errors) }
     } catch {
@@ -95,12 +96,4 @@ function copyText (value: unknown): unknown {
 function copyTime (value: unknown): unknown {
   if (isDate(value)) return isoString(Date.prototype.getTime.call(value)) ?? String(NaN)
   return typeof value === 'string' ? toUtc(value) ?? value : value
-}
-
-/**
- * A property of an object or of its class. What `Object.prototype` has was not given by anybody: with a polluted one,
- * absent properties stay absent.
- */
-export function propertyOf (value: object, name: string): unknown {
-  return Object.hasOwn(Object.prototype, name) && !Object.hasOwn(value, name) ? undefined : Reflect.get(value, name)
 }

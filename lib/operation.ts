@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
+import type { TObject } from '@sinclair/typebox'
 import type {
   FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest, RawServerDefault, RouteOptions
 } from 'fastify'
@@ -16,13 +17,13 @@ import { logLateFailure } from './log/failure.js'
 import type { SharedOptions } from './options.js'
 import { conform, conformText, errorHandler, prepare, serialize, serializerCompiler, wasAnswered } from './response.js'
 import type { AuthenticationHook } from './subject-and-app/hook.js'
-import { validatorCompiler } from './validation.js'
+import { validatorCompilerFor } from './validation.js'
 
 /** An operation of the contract, as a module of `schemas/` has it. */
 export interface Operation {
   readonly method: 'GET' | 'POST'
   readonly url: string
-  readonly schema: { readonly operationId: string, readonly response: object }
+  readonly schema: { readonly operationId: string, readonly params: TObject, readonly response: object }
 }
 
 /** What the operations of one registration share. */
@@ -86,7 +87,7 @@ export function serveOperation (
     childLoggerFactory: (logger, bindings, options, rawRequest) =>
       app.childLoggerFactory(logger, withCorrelationIds(bindings, rawRequest.headers), options, rawRequest),
     ...(authenticate !== undefined && { onRequest: authenticate }),
-    validatorCompiler,
+    validatorCompiler: validatorCompilerFor(operation.schema.params),
     schemaErrorFormatter: invalidInput,
     handler,
     serializerCompiler,

@@ -1,11 +1,3 @@
-/**
- * A copy of a plugin's options that inherits nothing: with a polluted `Object.prototype`, an option that the host has not
- * written stays absent.
- */
-export function ownOptions<T extends object> (options: T): T {
-  return Object.assign(Object.create(null), options)
-}
-
 /** What Fastify and its loaders give to every plugin. */
 const FASTIFYS = ['prefix', 'logLevel', 'logSerializers']
 

@@ -1,7 +1,8 @@
 import type { FastifyContextConfig, FastifyInstance } from 'fastify'
 
 import type { CancelJobInstance, CreateJobInstance, JobStateResolver } from './callbacks.js'
-import { ownOptions, similarNames, unknownNames } from './option-names.js'
+import { similarNames, unknownNames } from './option-names.js'
+import { ownCopy } from './own-properties.js'
 import { AUTHENTICATION_OPTIONS, type AuthenticationOptions } from './subject-and-app/options.js'
 
 /** The options that {@link FabricJobStateOptions} and {@link FabricJobsOptions} share. */
@@ -95,7 +96,7 @@ const SHARED = ['resolverTimeout', 'authentication', 'config', 'tags', 'security
 export function checkCallbacks<T extends object> (
   { log }: Pick<FastifyInstance, 'log'>, options: T, names: ReadonlyArray<keyof T & keyof typeof CALLBACKS>
 ): T {
-  const own = ownOptions(options)
+  const own = ownCopy(options)
   const known = [...names, ...SHARED]
   const unknown = unknownNames(own, known)
   for (const name of unknown) refuseMistaken(name, known)

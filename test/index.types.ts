@@ -33,6 +33,22 @@ app.register(fabricJobState, {
 })
 app.register(fabricJobState, { authentication: false, resolveJobState: () => null })
 app.register(fabricJobState, { authentication: false, resolveJobState: () => undefined })
+// An option that is undefined is left out, also with exactOptionalPropertyTypes.
+app.register(fabricJobState, {
+  authentication: undefined,
+  resolverTimeout: undefined,
+  config: undefined,
+  tags: undefined,
+  security: undefined,
+  resolveJobState: () => undefined
+})
+app.register(fabricJobState, {
+  authentication: false, config: {}, tags: ['Jobs'], security: [{ SubjectAndApp: [] }], resolveJobState: () => null
+})
+// @ts-expect-error Tags are texts.
+app.register(fabricJobState, { authentication: false, tags: [7], resolveJobState: () => null })
+// @ts-expect-error A resolver has two parameters.
+app.register(fabricJobState, { authentication: false, resolveJobState: (_job, _request, _context) => null })
 app.register(fabricJobState, { authentication: false, resolveJobState: ({ jobInstanceId }) => jobs.get(jobInstanceId) })
 // @ts-expect-error There is no such status.
 app.register(fabricJobState, { authentication: false, resolveJobState: () => ({ status: 'Running' }) })

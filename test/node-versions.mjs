@@ -1,14 +1,13 @@
-// Runs the tests on each line of Node.js that is supported, but for the line at hand: that one is for `npm test`, which
+// Runs the tests on each line of Node.js that is supported, but for the release at hand: that one is for `npm test`, which
 // has built and checked everything before, and counts what is covered. `npm run test:node-versions`; arguments are tap's.
 import { spawnSync } from 'node:child_process'
 
-/** One release of each line, as the npm registry has them. */
+/** One release of each line, as the npm registry has them, and the oldest that is supported. */
 const RELEASES = ['20.20.2', '22.23.3', '24.21.0']
 
 const platform = process.platform === 'win32' ? 'win' : process.platform
-const line = (release) => release.split('.')[0]
 
-for (const release of RELEASES.filter((release) => line(release) !== line(process.versions.node))) {
+for (const release of RELEASES.filter((release) => release !== process.versions.node)) {
   // npm's cache keeps the binary; it stands first in the PATH of the command, and of all that the command starts.
   const binary = `node-${platform}-${process.arch}@${release}`
   const command = ['node --version', ['tap', '--disable-coverage', ...process.argv.slice(2)].join(' ')].join(' && ')

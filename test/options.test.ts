@@ -19,7 +19,7 @@ const refusals: [what: string, options: object, message: string][] = [
   ['a resolver that is no function', { ...pluginOptions(), resolveJobState: {} },
     "resolveJobState must be a function: resolveJobState: async ({ jobInstanceId }, context) => ({ status: 'InProgress' })"],
   ['an option that there is not', { ...pluginOptions(), resolveTimeout: 7 },
-    'there is no option "resolveTimeout"; the options are resolveJobState, resolverTimeout, authentication'],
+    'there is no option "resolveTimeout": write resolverTimeout'],
   ...[-1, 0.5, NaN, Infinity, 2 ** 31, '10', null, 10n].map((resolverTimeout): [string, object, string] => [
     `a resolverTimeout of ${typeof resolverTimeout} ${resolverTimeout}`, { ...pluginOptions(), resolverTimeout },
     'resolverTimeout must be a whole number of milliseconds from 0 (no deadline) to 2147483647'

@@ -2,8 +2,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { publint } from 'publint'
-import { formatMessage } from 'publint/utils'
 import t from 'tap'
 import ts from 'typescript'
 
@@ -37,20 +35,6 @@ t.test('nothing runs when it is installed, nor of what it depends on', async (t)
     t.same(['preinstall', 'install', 'postinstall'].filter((script) => script in scripts), [], name)
     t.notOk(existsSync(join(path, 'binding.gyp')), `${name} compiles nothing`)
   }
-})
-
-t.test('publint has nothing to say', async (t) => {
-  const { messages, pkg } = await publint({ pkgDir: home, pack: false, strict: true })
-  t.strictSame(messages.map((message) => formatMessage(message, pkg)), [])
-})
-
-t.test('its types are found by whatever can load it', async (t) => {
-  // The package is ESM alone: a second copy as CommonJS would have a WorkloadError of its own, that `instanceof` does
-  // not know. `require` takes ESM in each version of Node that is supported (see below).
-  const attw = 'node_modules/@arethetypeswrong/cli/dist/index.js'
-  const { stdout } = await run(process.execPath, [attw, project.tarball, '--profile', 'esm-only', '--no-emoji', '--no-color'])
-  t.equal(stdout.match(/^node16 \(from ESM\): OK/gm)?.length, Object.keys(manifest.exports).length, stdout)
-  t.equal(stdout.match(/^bundler: OK/gm)?.length, Object.keys(manifest.exports).length, stdout)
 })
 
 const imports = { Fastify: 'fastify', plugin: manifest.name, testing: `${manifest.name}/testing` }

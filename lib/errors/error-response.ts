@@ -1,7 +1,7 @@
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 
 import type { ErrorResponse } from '../../schemas/ErrorResponse.js'
-import { propertyOf } from '../checked-copy.js'
+import { propertyOf } from '../own-properties.js'
 import { checkErrorResponse, isErrorStatus, WorkloadError } from './workload-error.js'
 
 /** A response that is not a 200: its HTTP status and its body. */

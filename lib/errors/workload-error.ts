@@ -1,5 +1,6 @@
 import { ErrorResponse } from '../../schemas/ErrorResponse.js'
 import { checkedCopy } from '../checked-copy.js'
+import { ownCopy } from '../own-properties.js'
 
 /** Options of {@link WorkloadError}: the status and the `ErrorResponse` of the response. */
 export interface WorkloadErrorOptions extends ErrorResponse {
@@ -40,10 +41,11 @@ export class WorkloadError extends Error implements ErrorResponse {
   constructor (options: WorkloadErrorOptions) {
     const checked = checkErrorResponse(options)
     if ('problem' in checked) throw new TypeError(`WorkloadError: ${checked.problem.replace(/^\//, '')}`)
-    const { statusCode, headers } = options
+    const own = ownCopy(options)
+    const { statusCode, headers } = own
     if (!isErrorStatus(statusCode)) throw new TypeError('WorkloadError: statusCode must be an integer from 400 to 599')
 
-    super(checked.value.message, options)
+    super(checked.value.message, own)
     // Its details with a prototype, as users expect them.
     Object.assign(this, structuredClone(checked.value))
     this.statusCode = statusCode

@@ -13,8 +13,8 @@ export interface CorrelationIds {
 /** The correlation ids of a request, as far as it has them. */
 export function correlationIds (headers: IncomingHttpHeaders): CorrelationIds {
   const ids: CorrelationIds = {}
-  const activityId = bounded(headers.activityid)
-  const fabricRequestId = bounded(headers.requestid)
+  const activityId = bounded(headers, 'activityid')
+  const fabricRequestId = bounded(headers, 'requestid')
   if (activityId !== undefined) ids.activityId = activityId
   if (fabricRequestId !== undefined) ids.fabricRequestId = fabricRequestId
   return ids
@@ -28,7 +28,8 @@ export function withCorrelationIds<T extends object> (bindings: T, headers: Inco
 /** Fabric's ids are uuids; a stranger's header must not swell each line of the log, nor bring a token into it. */
 const LONGEST_ID = 128
 
-function bounded (header: string | string[] | undefined): string | undefined {
+function bounded (headers: IncomingHttpHeaders, name: string): string | undefined {
+  const header = Object.hasOwn(headers, name) ? headers[name] : undefined
   if (typeof header !== 'string' || header === '') return undefined
   const id = header.slice(0, LONGEST_ID)
   return containsToken(id) ? undefined : id

@@ -1,5 +1,6 @@
 import { isNativeError } from 'node:util/types'
 
+import { propertyOf } from '../own-properties.js'
 import { redactTokens } from './redact-tokens.js'
 
 /** An error as the log may have it. */
@@ -36,10 +37,11 @@ function describe (error: unknown, depth: number): LoggableError {
   // Without a prototype: pino then takes the error's type from its name.
   Object.setPrototypeOf(described, null)
   if (error.stack !== undefined) described.stack = text(error.stack)
-  if ('code' in error && typeof error.code === 'string') described.code = text(error.code)
-  if ('code' in error && typeof error.code === 'number') described.code = error.code
-  if ('statusCode' in error && typeof error.statusCode === 'number') described.statusCode = error.statusCode
-  if (depth > 0 && 'cause' in error) described.cause = describe(error.cause, depth - 1)
+  const [code, statusCode] = [propertyOf(error, 'code'), propertyOf(error, 'statusCode')]
+  if (typeof code === 'string') described.code = text(code)
+  if (typeof code === 'number') described.code = code
+  if (typeof statusCode === 'number') described.statusCode = statusCode
+  if (depth > 0 && Object.hasOwn(error, 'cause')) described.cause = describe(error.cause, depth - 1)
   if (depth > 0 && error instanceof AggregateError) {
     described.errors = error.errors.slice(0, MOST_ERRORS).map((each) => describe(each, depth - 1))
   }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 
+import { ownCopy } from '../own-properties.js'
 import type { AcceptedTokens } from './accepted-tokens.js'
 import type { Caller } from './caller.js'
 import { checkScope, crossCheck } from './claims.js'
@@ -189,6 +190,6 @@ function parsedHeader (headers: IncomingHttpHeaders, name: string): string | und
 }
 
 function toCaller (tenantId: string, { principal: { claims } }: AcceptedToken, subject: AcceptedToken | undefined): Caller {
-  const app = Object.freeze({ claims })
-  return Object.freeze(subject === undefined ? { tenantId, app } : { tenantId, app, subject: subject.principal })
+  const app = Object.freeze(ownCopy({ claims }))
+  return Object.freeze(ownCopy(subject === undefined ? { tenantId, app } : { tenantId, app, subject: subject.principal }))
 }

@@ -2,7 +2,8 @@ import type { FastifyInstance, FastifyPluginAsync, RegisterOptions } from 'fasti
 import fastifyPlugin from 'fastify-plugin'
 
 import { withCorrelationIds } from '../log/correlation-ids.js'
-import { ownOptions, similarNames, unknownNames } from '../option-names.js'
+import { similarNames, unknownNames } from '../option-names.js'
+import { ownCopy } from '../own-properties.js'
 import { AcceptedTokens } from './accepted-tokens.js'
 import { Authenticator } from './authenticate.js'
 import type { Caller } from './caller.js'
@@ -95,7 +96,7 @@ export const subjectAndApp: FastifyPluginAsync<AuthenticationOptions> = fastifyP
 
 /** The options without what Fastify and its loaders add, which is ignored with a warning unless it seems to be meant for this. */
 function knownOptions (app: FastifyInstance, given: AuthenticationOptions): AuthenticationOptions {
-  const { prefix, logLevel, logSerializers, ...options }: AuthenticationOptions & RegisterOptions = ownOptions(given)
+  const { prefix, logLevel, logSerializers, ...options }: AuthenticationOptions & RegisterOptions = ownCopy(given)
   const isForeign = (name: string) => similarNames(name, AUTHENTICATION_OPTIONS).length === 0
   const foreign = unknownNames(options, AUTHENTICATION_OPTIONS).filter(isForeign)
   if (foreign.length > 0) app.log.warn(`Options that subjectAndApp does not have are ignored: ${foreign.join(', ')}`)

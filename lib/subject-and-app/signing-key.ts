@@ -1,6 +1,8 @@
 import type { CryptoKey, JWK } from 'jose'
 import { createLocalJWKSet } from 'jose/jwks/local'
 
+import { ownCopy } from '../own-properties.js'
+
 /** A published key that signs RS256. The same object represents one key for as long as the key is published. */
 export interface SigningKey {
   readonly kid: string
@@ -25,10 +27,10 @@ export async function importKeys (members: readonly unknown[], known: ReadonlySe
 
 /** jose refuses what is not a public RSA key for RS256 signatures; too weak a key, or one without a `kid`, is refused here. */
 async function importKey (member: unknown): Promise<SigningKey | undefined> {
-  const { issuer: boundTo, ...jwk }: JWK & { issuer?: unknown } = Object(member)
+  const { issuer: boundTo, ...jwk }: JWK & { issuer?: unknown } = ownCopy(Object(member))
   // RFC 7517 does not know `issuer`; null and empty are ways to leave it out.
   const issuer = boundTo === null || boundTo === '' ? undefined : boundTo
-  const { kid, n, e } = jwk
+  const { kid, n, e } = ownCopy(jwk)
   if (typeof kid !== 'string' || kid === '' || !(issuer === undefined || typeof issuer === 'string')) return undefined
   const publicKey = await createLocalJWKSet({ keys: [jwk] })({ alg: 'RS256', kid })
   if (!isStrong(publicKey.algorithm)) return undefined

@@ -4,6 +4,7 @@ import * as errors from 'jose/errors'
 import { decodeJwt } from 'jose/jwt/decode'
 import { jwtVerify } from 'jose/jwt/verify'
 
+import { ownCopy } from '../own-properties.js'
 import type { Caller } from './caller.js'
 import { checkClaims, issuerV2 } from './claims.js'
 import type { TokenIdentity } from './claims.js'
@@ -145,7 +146,7 @@ function refuseTime (
 function parse (token: string): { header: Record<string, unknown>, claims: Record<string, unknown> } | undefined {
   if (!isCompactJws(token)) return undefined
   try {
-    return { header: decodeProtectedHeader(token), claims: decodeJwt(token) }
+    return { header: ownCopy(decodeProtectedHeader(token)), claims: ownCopy(decodeJwt(token)) }
   } catch {
     return undefined
   }
@@ -170,7 +171,7 @@ function checkHeader (kind: TokenKind, { alg, kid, crit, typ, ...others }: Recor
 }
 
 function toPrincipal (token: string, claims: JWTPayload): AcceptedToken['principal'] {
-  const principal = { token: flatten(token), claims: deepFreeze(claims) }
+  const principal = ownCopy({ token: flatten(token), claims: deepFreeze(ownCopy(claims)) })
   Object.defineProperty(principal, 'token', { enumerable: false })
   return Object.freeze(principal)
 }

@@ -401,7 +401,7 @@ t.test('a start does not wait for the keys, and begins to fetch them', async (t)
     asked.resolve()
     return answer.promise
   }))
-  await app.ready()
+  await app.listen({ host: '127.0.0.1', port: 0 })
   await asked.promise
   answer.resolve(keys())
 })
