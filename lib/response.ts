@@ -3,13 +3,27 @@ import type { FastifyReply, FastifyRequest, FastifySerializerCompiler } from 'fa
 
 import type { ErrorResponse, ItemJobInstanceState } from '../schemas/index.js'
 import { errorAnswer, errorHeaders } from './errors/error-response.js'
+import { checkErrorResponse } from './errors/workload-error.js'
 import { checkedJobState } from './job-state.js'
 import { logFailure } from './log/failure.js'
 
 const JSON_TYPE = 'application/json'
 
-/** Compiles the serializers of the responses for Fastify. */
-export const serializerCompiler: FastifySerializerCompiler<object> = ({ schema }) => fastJson(schema)
+/**
+ * Compiles the serializers of the responses for Fastify.
+ *
+ * That of `default` must never throw: after a hook of the host has failed twice, Fastify calls it with an error.
+ */
+export const serializerCompiler: FastifySerializerCompiler<object> = ({ schema, httpStatus }) => {
+  const stringify = fastJson(schema)
+  return httpStatus === 'default' ? (value) => stringify(errorBody(value)) : stringify
+}
+
+/** An `ErrorResponse` as it is; for any other value, the one that stands for it. */
+function errorBody (value: unknown): ErrorResponse {
+  const checked = checkErrorResponse(value)
+  return 'value' in checked ? checked.value : errorAnswer(value, undefined).body
+}
 
 /**
  * Prepares a response: before the callback is called, because a response of somebody else may be under way when it returns.

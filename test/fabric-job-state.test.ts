@@ -472,7 +472,7 @@ t.test('A host', async (t) => {
       const { statusCode, body } = await app.inject(pollPath({ itemType }))
       return [statusCode, JSON.parse(body)]
     }
-    t.match(await shown('maintenance'), [503, { errorCode: 'InternalError', message: String, source: 'System' }])
+    t.match(await shown('maintenance'), [503, { errorCode: 'ServiceUnavailable', message: String, source: 'System' }])
     t.same(await shown('cached'), [200, { status: 'Completed' }])
     t.match(await shown('any'), [500, { errorCode: 'InvalidJobState' }])
   })

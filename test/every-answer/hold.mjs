@@ -15,7 +15,7 @@ let contract
 /** Validators of the document's operations, by method and route, then by status; read when the first answer comes. */
 function readContract () {
   const { paths } = JSON.parse(readFileSync(documentFile, 'utf8'))
-  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  const ajv = new Ajv2020({ strict: false, allErrors: true, ownProperties: true })
   addFormats.default(ajv)
   const operations = Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, { responses }]) => [
     `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
