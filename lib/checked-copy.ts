@@ -33,20 +33,15 @@ export function checkedCopy<T extends TSchema> (schema: T): (value: unknown) => 
       // Compiled when it is first needed, because importing the package should cost no compilation.
       validate ??= new Ajv({ formats, ownProperties: true }).compile<Static<T>>(schema)
       const copied = copy(value)
-      return validate(copied) ? { value: copied } : { problem: problemOf(validate.errors) }
+      return validate(copied) ? { value: copied } : { problem: `${validate.errors?.map(describeProblem).join('; ')}` }
     } catch {
       return { problem: 'must be readable: a getter or a proxy of it threw' }
     }
   }
 }
 
-/** Where Ajv found a problem, and what it is. It contains no value. */
-function problemOf (errors: ErrorObject[] | null | undefined): string {
-  return (errors ?? []).map(describeProblem).join('; ')
-}
-
-/** One problem that Ajv found, as the rest of a sentence: `/status must be equal to one of the allowed values: …`. */
-export function describeProblem ({ instancePath, keyword, message = 'is invalid', params }: ErrorObject): string {
+/** Where Ajv found a problem, and what it is: `/status must be equal to one of the allowed values: …`. It contains no value. */
+function describeProblem ({ instancePath, keyword, message = 'is invalid', params }: ErrorObject): string {
   const values: unknown = params.allowedValues
   return `${instancePath} ${message}${keyword === 'enum' && Array.isArray(values) ? `: ${values.join(', ')}` : ''}`.trimStart()
 }

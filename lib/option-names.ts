@@ -37,5 +37,5 @@ function distance (from: string, to: string): number {
 }
 
 function at (row: readonly number[], index: number): number {
-  return row[index] ?? Infinity
+  return Number(row[index])
 }

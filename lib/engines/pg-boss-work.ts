@@ -41,8 +41,7 @@ export async function fabricWork<Data extends object = Record<string, unknown>, 
   await boss.createQueue(queue)
   const running = new RunningJobs(boss, queue)
 
-  const run = async (job: Job<Data>): Promise<JobResult> => {
-    const claim = new AbortController()
+  const attempt = async (job: Job<Data>, claim: AbortController): Promise<JobResult> => {
     try {
       const activityId = await running.add(job, claim)
       claim.signal.throwIfAborted()
@@ -51,9 +50,11 @@ export async function fabricWork<Data extends object = Record<string, unknown>, 
     } catch (error) {
       // pg-boss's `deadletter` is the end of all attempts, also where the queue has no dead letter queue.
       return { id: job.id, status: isPermanent(error) ? 'deadletter' : 'failed', output: error }
-    } finally {
-      running.remove(claim)
     }
+  }
+  const run = (job: Job<Data>): Promise<JobResult> => {
+    const claim = new AbortController()
+    return attempt(job, claim).finally(() => running.remove(claim))
   }
   const work = { ...options, batchSize: 1, perJobResults: true } as const
   return await boss.work<Data>(queue, work, (jobs: Array<Job<Data>>) => Promise.all(jobs.map(run)))

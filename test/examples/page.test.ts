@@ -63,7 +63,7 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
     const { sampleJob } = Object(await (await fetch(`${url}fabric`)).json())
     const path = String(sampleJob).replace(/[^/]+$/, jobInstanceId)
     const headers = Object(await (await fetch(`${url}fabric/headers`)).json())
-    const body = method === 'POST' ? JSON.stringify({ creationPayload: { seconds: 600 } }) : null
+    const body = method === 'POST' ? JSON.stringify({ invokeType: 'Manual', creationPayload: { seconds: 600 } }) : null
     const response = await fetch(new URL(path, url), {
       method, body, headers: { ...headers, ...body && { 'content-type': 'application/json' }, ...change }
     })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import http from 'node:http'
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import http2 from 'node:http2'
 import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
@@ -18,7 +18,7 @@ import { decode, verify } from '../../lib/subject-and-app/verify.js'
 import type { UnverifiedToken } from '../../lib/subject-and-app/verify.js'
 import { pending } from '../helpers/pending.js'
 import {
-  anyTenantIssuer, appClaims, authorization, clientTenantId, headers, makeKey, options, optionsWith, serve, subjectClaims, today
+  anyTenantIssuer, appClaims, authorization, clientId, clientTenantId, headers, makeKey, options, optionsWith, serve, subjectClaims, today
 } from './fabric.js'
 
 const key = await makeKey('one')
@@ -89,6 +89,31 @@ t.test('whatever is wrong with the headers, the answer is one and the same, and 
   }
   t.equal(passed(), 0)
   t.notMatch(JSON.stringify(log), 'eyJ')
+})
+
+t.test('the tenant may come in ms-client-tenant-id, by the same rules, and two tenants that differ are refused', async (t) => {
+  const { app } = serve({ keys })
+  t.teardown(() => app.close())
+  const { 'x-ms-client-tenant-id': tenant = '', ...others } = headers(appToken)
+  const statusOf = async (tenants: Record<string, string>) =>
+    (await app.inject({ url: '/caller', headers: { ...others, ...tenants } })).statusCode
+  t.equal(await statusOf({ 'ms-client-tenant-id': tenant }), 200)
+  t.equal(await statusOf({ 'ms-client-tenant-id': tenant.toUpperCase(), 'x-ms-client-tenant-id': tenant }), 200)
+  t.equal(await statusOf({ 'ms-client-tenant-id': 'common' }), 401)
+  t.equal(await statusOf({ 'ms-client-tenant-id': clientId, 'x-ms-client-tenant-id': tenant }), 401)
+})
+
+t.test('a header that an adapter hands over as a list is refused, as a repeated one', async (t) => {
+  const authenticate = (authorization: string | string[]) =>
+    ({ headers: { ...headers(appToken), authorization } }) as unknown as IncomingMessage
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const now = Math.floor(Date.now() / 1000)
+  const token = await key.sign(appClaims('1.0', { nbf: now, exp: now + 60 }))
+  await app.register(subjectAndApp, optionsWith(keys))
+  const request = (value: string | string[]) => ({ raw: authenticate(value), log: app.log, fabricCaller: undefined })
+  t.match(await app.authenticateSubjectAndApp(request(authorization(token))), { tenantId: clientTenantId })
+  await t.rejects(app.authenticateSubjectAndApp(request([authorization(token)])), { statusCode: 401 })
 })
 
 t.test('of two Authorization headers on the wire neither counts, though Node hands on the first', async (t) => {
