@@ -165,7 +165,7 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
     const id = '7c9e6679-7425-40de-944b-e07fc1f90ae7'
     const headers = Object(await (await fetch(`${url}fabric/headers`)).json())
     await fetch(new URL(path + id, url), {
-      method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: '{"creationPayload":{"seconds":0}}'
+      method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: '{"invokeType":"Manual","creationPayload":{"seconds":0}}'
     })
     await shows(visitor.card(id), 'Completed')
     t.equal((await factsOf(visitor.card(id))).Item, '<img src=x onerror=alert(1)>')
