@@ -4,7 +4,7 @@ import { KindGuard, type Static, type TSchema } from '@sinclair/typebox'
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 
 import { formats, isoString, toUtc } from './formats.js'
-import { propertyOf } from './own-properties.js'
+import { Bare, propertyOf } from './own-properties.js'
 
 /** A copy of a value that conforms to its schema, or what is wrong with the value. */
 export type CheckedCopy<T> = { value: T } | { problem: string }
@@ -61,7 +61,7 @@ function objectCopier (properties: Record<string, TSchema>): Copier {
   return (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
     // Without a prototype: Ajv and the serializer would read an absent property from a polluted Object.prototype.
-    const copy: Record<string, unknown> = Object.create(null)
+    const copy = new Bare()
     for (const [name, copyProperty] of copiers) {
       const property = propertyOf(value, name)
       if (property !== undefined && property !== null) copy[name] = copyProperty(property)

@@ -7,6 +7,8 @@ import type { FastifyReply } from 'fastify'
 export interface Late {
   /** Is called at the deadline; the caller of `run` gets the error that it returns. */
   onTimeout: () => Error
+  /** Is called when the work has settled, also after its deadline. */
+  onSettled: () => void
   /** Is called with what the work rejects with after its deadline. */
   onLateRejection: (reason: unknown) => void
 }
@@ -32,8 +34,7 @@ export class Deadline {
   }
 
   /** Runs work, and settles when it does, at the deadline at the latest. */
-  run<T> (work: () => T | PromiseLike<T>, { onTimeout, onLateRejection }: Late): Promise<T> {
-    if (this.#timeout === 0) return Promise.resolve().then(work)
+  run<T> (work: () => T | PromiseLike<T>, { onTimeout, onSettled, onLateRejection }: Late): Promise<T> {
     return new Promise((resolve, reject) => {
       let isLate = false
       const pending: Pending = {
@@ -46,9 +47,11 @@ export class Deadline {
       this.#add(pending)
       settle(work).then((value) => {
         this.#delete(pending)
+        onSettled()
         resolve(value)
       }, (reason) => {
         this.#delete(pending)
+        onSettled()
         if (isLate) onLateRejection(reason)
         else reject(reason)
       })
@@ -56,6 +59,7 @@ export class Deadline {
   }
 
   #add (pending: Pending): void {
+    if (this.#timeout === 0) return
     this.#pending.add(pending)
     this.#timer ??= setTimeout(() => this.#expire(), this.#timeout)
     if (this.#pending.size === 1) this.#timer.ref()

@@ -69,8 +69,9 @@ export function serveOperation (
           context.abort(error)
           return error
         },
+        onSettled: () => context.finish(),
         onLateRejection: (reason) => logLateFailure(reply, reason, 'after its deadline')
-      }).finally(() => context.finish())
+      })
       if (wasAnswered(reply)) return undefined
       return successStatus === 202 ? undefined : serialize(reply, '200', checkedJobState(answer))
     } catch (thrown) {
@@ -84,8 +85,10 @@ export function serveOperation (
     url: operation.url,
     config,
     schema: { ...documentedOnce(app, operation.schema), ...documented },
-    childLoggerFactory: (logger, bindings, options, rawRequest) =>
-      app.childLoggerFactory(logger, withCorrelationIds(bindings, rawRequest.headers), options, rawRequest),
+    ...(isLogging(app) && {
+      childLoggerFactory: (logger, bindings, options, rawRequest) =>
+        app.childLoggerFactory(logger, withCorrelationIds(bindings, rawRequest.headers), options, rawRequest)
+    }),
     ...(authenticate !== undefined && { onRequest: authenticate }),
     validatorCompiler: validatorCompilerFor(operation.schema.params),
     schemaErrorFormatter: invalidInput,
@@ -102,6 +105,11 @@ export function serveOperation (
     responseValidation: false
   }
   app.route(route)
+}
+
+/** False for `logger: false`, whose logger is its own child: a host that logs nothing should not pay for ids in the log. */
+function isLogging ({ log }: FastifyInstance): boolean {
+  return log.child({}) !== log
 }
 
 /** The job that the path names, its UUIDs in lower case. */

@@ -3,9 +3,9 @@ import type { FastifyReply, FastifyRequest, FastifySerializerCompiler } from 'fa
 
 import type { ErrorResponse, ItemJobInstanceState } from '../schemas/index.js'
 import { errorAnswer, errorHeaders } from './errors/error-response.js'
-import { checkErrorResponse } from './errors/workload-error.js'
 import { checkedJobState } from './job-state.js'
 import { logFailure } from './log/failure.js'
+import { Bare } from './own-properties.js'
 
 const JSON_TYPE = 'application/json'
 
@@ -16,13 +16,8 @@ const JSON_TYPE = 'application/json'
  */
 export const serializerCompiler: FastifySerializerCompiler<object> = ({ schema, httpStatus }) => {
   const stringify = fastJson(schema)
-  return httpStatus === 'default' ? (value) => stringify(errorBody(value)) : stringify
-}
-
-/** An `ErrorResponse` as it is; for any other value, the one that stands for it. */
-function errorBody (value: unknown): ErrorResponse {
-  const checked = checkErrorResponse(value)
-  return 'value' in checked ? checked.value : errorAnswer(value, undefined).body
+  if (httpStatus !== 'default') return stringify
+  return (body: unknown) => stringify(body instanceof Error ? errorAnswer(body, undefined).body : body)
 }
 
 /**
@@ -40,7 +35,7 @@ export function prepare (reply: FastifyReply, statusCode: number): FastifyReply 
  * without a prototype, because it would read an absent property from a polluted Object.prototype.
  */
 export function serialize (reply: FastifyReply, status: '200' | 'default', body: ItemJobInstanceState | ErrorResponse): string {
-  return String(reply.serializeInput(Object.assign(Object.create(null), body), status, JSON_TYPE))
+  return String(reply.serializeInput(Object.assign(new Bare(), body), status, JSON_TYPE))
 }
 
 function asItIs (text: string): string {

@@ -26,6 +26,7 @@ function unhandledRejections (t: Test): unknown[] {
 t.test('Deadline', async (t) => {
   const late = (name: string, events: string[]) => ({
     onTimeout: () => { events.push(`${name} is late`); return new Error(`${name} is late`) },
+    onSettled: () => {},
     onLateRejection: (reason: unknown) => { events.push(`${name}: ${reason}`) }
   })
   const never = () => new Promise<never>(() => {})

@@ -54,7 +54,15 @@ export function buildAuthenticationHook (
   const outcomes = new WeakMap<AuthenticatedRequest, Promise<Caller>>()
 
   async function authenticate (request: AuthenticatedRequest): Promise<Caller> {
-    const outcome = await admit(request)
+    let outcome
+    try {
+      outcome = authenticator.authenticate(request.raw)
+      if (outcome instanceof Promise) outcome = await outcome
+    } catch (error) {
+      if (!(error instanceof SigningKeysUnavailable)) throw error
+      request.log.warn({ err: loggableError(error) }, 'SubjectAndApp authentication unavailable')
+      throw signingKeysUnavailable(error.retryAfter, error)
+    }
     if (outcome instanceof Refusal) {
       // Only this line says why.
       refusalLog.write(request.log, outcome)
@@ -62,16 +70,6 @@ export function buildAuthenticationHook (
     }
     request.fabricCaller = outcome
     return outcome
-  }
-
-  async function admit (request: AuthenticatedRequest): Promise<Caller | Refusal> {
-    try {
-      return await authenticator.authenticate(request.raw)
-    } catch (error) {
-      if (!(error instanceof SigningKeysUnavailable)) throw error
-      request.log.warn({ err: loggableError(error) }, 'SubjectAndApp authentication unavailable')
-      throw signingKeysUnavailable(error.retryAfter, error)
-    }
   }
 
   function authenticateSubjectAndApp (request: AuthenticatedRequest): Promise<Caller> {
