@@ -48,6 +48,9 @@ export function errorAnswer (error: unknown, replyStatus: number | undefined): E
   }
 }
 
+/** The headers of errors that were checked: those of the plugin's own errors are the same for each request. */
+const checkedHeaders = new WeakMap<object, Record<string, string>>()
+
 /**
  * The headers of a thrown error that can be sent; what the response itself decides (its length, type and caching) is left
  * out. It never throws.
@@ -55,10 +58,16 @@ export function errorAnswer (error: unknown, replyStatus: number | undefined): E
 export function errorHeaders (error: unknown): Record<string, string> {
   try {
     const headers = isObject(error) ? propertyOf(error, 'headers') : undefined
-    return isObject(headers) ? Object.fromEntries(Object.entries(headers).flatMap(sendable)) : {}
+    return isObject(headers) ? checkedHeaders.get(headers) ?? checkHeaders(headers) : {}
   } catch {
     return {}
   }
+}
+
+function checkHeaders (headers: object): Record<string, string> {
+  const checked = Object.fromEntries(Object.entries(headers).flatMap(sendable))
+  checkedHeaders.set(headers, checked)
+  return checked
 }
 
 const THE_RESPONSES = ['content-type', 'content-length', 'transfer-encoding', 'connection', 'cache-control']

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 
 import type { FastifyBaseLogger } from 'fastify'
 
+import { toWorkloadError } from '../errors/error-response.js'
 import { authenticationFailed, insufficientScope, signingKeysUnavailable } from '../errors/failures.js'
 import { loggableError } from '../log/loggable-error.js'
 import type { Authenticator } from './authenticate.js'
@@ -26,7 +27,11 @@ import { SigningKeysUnavailable } from './signing-keys.js'
  *   return { tenantId }
  * })
  */
-export type AuthenticationHook = (request: AuthenticatedRequest) => Promise<Caller>
+export interface AuthenticationHook {
+  (request: AuthenticatedRequest): Promise<Caller>
+  /** As Fastify calls a hook: a request whose tokens were seen before goes on in the same tick. */
+  (request: AuthenticatedRequest, reply: unknown, done: (error?: Error) => void): void
+}
 
 /** What authentication reads and writes of Fastify's request, HTTP/2 and any type provider included. */
 export interface AuthenticatedRequest {
@@ -46,39 +51,66 @@ export function isAuthenticationHook (hook: unknown): hook is AuthenticationHook
   return typeof hook === 'function' && hooks.has(hook)
 }
 
+/** The caller, the error of a request that needs no signature to be refused, or a promise while signatures are verified. */
+type Outcome = Caller | Error | Promise<Caller>
+
 /** Builds the hook over an {@link Authenticator}. */
 export function buildAuthenticationHook (
   authenticator: Pick<Authenticator, 'authenticate'>, refusalLog: Pick<RefusalLog, 'write'>
 ): AuthenticationHook {
   /** The outcome of each request, where no hook of the host and no prototype can put another. */
-  const outcomes = new WeakMap<AuthenticatedRequest, Promise<Caller>>()
+  const outcomes = new WeakMap<AuthenticatedRequest, Outcome>()
 
-  async function authenticate (request: AuthenticatedRequest): Promise<Caller> {
-    let outcome
-    try {
-      outcome = authenticator.authenticate(request.raw)
-      if (outcome instanceof Promise) outcome = await outcome
-    } catch (error) {
-      if (!(error instanceof SigningKeysUnavailable)) throw error
-      request.log.warn({ err: loggableError(error) }, 'SubjectAndApp authentication unavailable')
-      throw signingKeysUnavailable(error.retryAfter, error)
-    }
-    if (outcome instanceof Refusal) {
-      // Only this line says why.
-      refusalLog.write(request.log, outcome)
-      throw outcome instanceof InsufficientScope ? insufficientScope() : authenticationFailed()
-    }
-    request.fabricCaller = outcome
-    return outcome
-  }
-
-  function authenticateSubjectAndApp (request: AuthenticatedRequest): Promise<Caller> {
+  function outcomeOf (request: AuthenticatedRequest): Outcome {
     let outcome = outcomes.get(request)
     if (outcome === undefined) {
       outcome = authenticate(request)
       outcomes.set(request, outcome)
     }
     return outcome
+  }
+
+  function authenticate (request: AuthenticatedRequest): Outcome {
+    try {
+      const found = authenticator.authenticate(request.raw)
+      return found instanceof Promise ? authenticateLater(request, found) : conclude(request, found)
+    } catch (thrown) {
+      // A logger of the host, or a request that cannot be written to.
+      return toWorkloadError(thrown)
+    }
+  }
+
+  async function authenticateLater (request: AuthenticatedRequest, found: Promise<Caller | Refusal>): Promise<Caller> {
+    try {
+      const outcome = conclude(request, await found)
+      if (outcome instanceof Error) throw outcome
+      return outcome
+    } catch (error) {
+      if (!(error instanceof SigningKeysUnavailable)) throw error
+      request.log.warn({ err: loggableError(error) }, 'SubjectAndApp authentication unavailable')
+      throw signingKeysUnavailable(error.retryAfter, error)
+    }
+  }
+
+  function conclude (request: AuthenticatedRequest, found: Caller | Refusal): Caller | Error {
+    if (!(found instanceof Refusal)) {
+      request.fabricCaller = found
+      return found
+    }
+    // Only this line says why.
+    refusalLog.write(request.log, found)
+    return found instanceof InsufficientScope ? insufficientScope() : authenticationFailed()
+  }
+
+  function authenticateSubjectAndApp (request: AuthenticatedRequest): Promise<Caller>
+  function authenticateSubjectAndApp (request: AuthenticatedRequest, reply: unknown, done: (error?: Error) => void): void
+  function authenticateSubjectAndApp (
+    request: AuthenticatedRequest, _reply?: unknown, done?: (error?: Error) => void
+  ): Promise<Caller> | undefined {
+    const outcome = outcomeOf(request)
+    if (done === undefined) return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome)
+    if (outcome instanceof Promise) outcome.then(() => done(), done)
+    else done(outcome instanceof Error ? outcome : undefined)
   }
   hooks.add(authenticateSubjectAndApp)
   return authenticateSubjectAndApp
