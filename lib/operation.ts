@@ -60,7 +60,7 @@ export function serveOperation (
   async function handler (request: FastifyRequest<RouteTypes>, reply: FastifyReply): Promise<string | undefined> {
     try {
       // Authentication belongs to the request: it also counts where a hook of the host kept the route's hook from running.
-      const caller = await authenticate?.(request)
+      const caller = authenticate && await authenticate(request)
       prepare(reply, successStatus)
       const context = new CallContext(reply, caller)
       const answer = await deadline.run(() => call(jobInstance(request.params), context, request.body), {

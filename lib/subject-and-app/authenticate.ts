@@ -152,17 +152,20 @@ function readCredentials (headers: RequestHeaders, options: CheckedAuthenticatio
 
 /** The tenant, in lower case. Microsoft's pages on the Extensibility Toolkit name its header without `x-`. */
 function readTenant (headers: RequestHeaders): string | Refusal {
-  const values = [onlyHeader(headers, TENANT), onlyHeader(headers, TOOLKIT_TENANT)]
-  const tenants = new Set<string>()
-  for (const value of values) {
-    if (value instanceof Refusal) return value
-    if (value === undefined) continue
-    if (!isUuid(value)) return new Refusal(`the ${TENANT} header is not a UUID`)
-    tenants.add(value.toLowerCase())
+  const tenant = readUuid(headers, TENANT)
+  if (tenant instanceof Refusal) return tenant
+  const toolkitTenant = readUuid(headers, TOOLKIT_TENANT)
+  if (toolkitTenant instanceof Refusal) return toolkitTenant
+  if (tenant !== undefined && toolkitTenant !== undefined && tenant !== toolkitTenant) {
+    return new Refusal(`the ${TENANT} and ${TOOLKIT_TENANT} headers differ`)
   }
-  const [tenant, another] = tenants
-  if (tenant === undefined) return new Refusal(`the ${TENANT} header is missing`)
-  return another === undefined ? tenant : new Refusal(`the ${TENANT} and ${TOOLKIT_TENANT} headers differ`)
+  return tenant ?? toolkitTenant ?? new Refusal(`the ${TENANT} header is missing`)
+}
+
+function readUuid (headers: RequestHeaders, name: string): string | undefined | Refusal {
+  const value = onlyHeader(headers, name)
+  if (value === undefined || value instanceof Refusal) return value
+  return isUuid(value) ? value.toLowerCase() : new Refusal(`the ${name} header is not a UUID`)
 }
 
 const TENANT = 'x-ms-client-tenant-id'
