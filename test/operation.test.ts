@@ -1,5 +1,9 @@
+import { once } from 'node:events'
+import { connect } from 'node:http2'
+import { text } from 'node:stream/consumers'
+
 import { Ajv } from 'ajv'
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify'
 import t from 'tap'
 
 import fabricJobState, { type JobState, toErrorResponse, WorkloadError } from '../lib/index.js'
@@ -150,6 +154,40 @@ t.test('The headers of what a resolver throws are sent', async (t) => {
     t.equal(response.headers['retry-after'], retryAfter, what)
     holdToContract(t, response)
   }
+})
+
+t.test('Headers of a thrown error that belong to another message are not sent', async (t) => {
+  const headers = {
+    connection: 'x-a',
+    'content-encoding': 'gzip',
+    'content-length': '7',
+    'content-range': 'bytes 0-6/7',
+    'content-type': 'text/html',
+    'http2-settings': 'AAMAAABk',
+    'keep-alive': 'timeout=1',
+    'proxy-connection': 'close',
+    te: 'gzip',
+    trailer: 'x-a',
+    'transfer-encoding': 'chunked',
+    upgrade: 'h2c'
+  }
+  const fail = (headers: object) => () => { throw errorWith({ statusCode: 429, headers }) }
+  for (const [name, value] of Object.entries(headers)) {
+    const response = await workload(t, fail({ [name.toUpperCase()]: value })).inject(pollPath())
+    t.equal(response.statusCode, 429, name)
+    t.not(response.headers[name], value, name)
+    t.match(holdToContract(t, response), { errorCode: 'TooManyRequests' }, name)
+  }
+
+  const app = Fastify({ http2: true })
+  t.after(() => app.close())
+  app.register(fabricJobState, pluginOptions(fail({ ...headers, 'x-a': 'b' })))
+  const session = connect(await app.listen({ host: '127.0.0.1', port: 0 }))
+  t.after(() => session.close())
+  const stream = session.request({ ':path': pollPath() })
+  const [answered] = await once(stream, 'response')
+  t.match(answered, { ':status': 429, 'content-type': 'application/json; charset=utf-8', 'x-a': 'b' }, 'over HTTP/2')
+  t.match(JSON.parse(await text(stream)), { errorCode: 'TooManyRequests' }, 'over HTTP/2')
 })
 
 t.test('The parameters of a prefix stay in request.params, and are no part of the job', async (t) => {

@@ -70,10 +70,17 @@ function checkHeaders (headers: object): Record<string, string> {
   return checked
 }
 
-const THE_RESPONSES = ['content-type', 'content-length', 'transfer-encoding', 'connection', 'cache-control']
+/**
+ * Headers of one message on one connection (RFC 9110, 6.6.2, 7.6.1 and 8; RFC 9113, 8.2.2): the response has its own. An error
+ * that carries the headers of another message would break it.
+ */
+const THE_RESPONSES = new Set([
+  'cache-control', 'connection', 'content-encoding', 'content-length', 'content-range', 'content-type', 'http2-settings', 'keep-alive',
+  'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'
+])
 
 function sendable ([name, value]: [string, unknown]): Array<[string, string]> {
-  if ((typeof value !== 'string' && typeof value !== 'number') || THE_RESPONSES.includes(name.toLowerCase())) return []
+  if ((typeof value !== 'string' && typeof value !== 'number') || THE_RESPONSES.has(name.toLowerCase())) return []
   try {
     validateHeaderName(name)
     validateHeaderValue(name, String(value))
