@@ -12,6 +12,9 @@ const JSON_TYPE = 'application/json'
 /** The status of an operation's success: 202 has no body, the others have the state. */
 export type SuccessStatus = 200 | 201 | 202
 
+/** The statuses with a state, as the schemas of the responses are named. */
+const STATE_SCHEMAS = { 200: '200', 201: '201' } as const
+
 /**
  * Compiles the serializers of the responses for Fastify.
  *
@@ -43,7 +46,7 @@ export function serialize (reply: FastifyReply, status: '200' | '201' | 'default
 
 /** Serializes the answer of a callback; with 202 nothing of it is sent. */
 export function serializeAnswer (reply: FastifyReply, successStatus: SuccessStatus, answer: unknown): string | undefined {
-  return successStatus === 202 ? undefined : serialize(reply, `${successStatus}`, checkedJobState(answer))
+  return successStatus === 202 ? undefined : serialize(reply, STATE_SCHEMAS[successStatus], checkedJobState(answer))
 }
 
 function asItIs (text: string): string {
@@ -77,7 +80,7 @@ export function conformTo (successStatus: SuccessStatus) {
     if (successStatus !== 202 && reply.statusCode === successStatus) {
       const state = checkedJobState(payload)
       prepare(reply, successStatus)
-      return serialize(reply, `${successStatus}`, state)
+      return serialize(reply, STATE_SCHEMAS[successStatus], state)
     }
     const { statusCode, body } = errorAnswer(payload, reply.statusCode)
     prepare(reply, statusCode)
