@@ -19,7 +19,7 @@ const app = createServer()
 // To look at: the API, at /documentation; on this machine also a page that plays Fabric's part, at /.
 await app.register(apiPage, { fabric, api: prefix })
 await app.register(fabricPage, { fabric, api: prefix, host: HOST })
-// Create, state and cancel, for Fabric alone.
-await app.register(fabricJobs, { prefix, authentication, ...forecasts.callbacks })
+// Create, state and cancel, for Fabric alone, whichever of its APIs it calls.
+await app.register(fabricJobs, { prefix, authentication, api: 'both', ...forecasts.callbacks })
 
 await serve(app, { prefix, headersFile, store: 'Redis', close: [() => forecasts.close(), closeIssuer] })

@@ -59,6 +59,9 @@ export type JobStateResolver = (job: JobInstance, context: JobStateContext) => J
  * Starts a job instance (the contract's `Jobs_CreateItemJobInstance`): resolves when the job is accepted (202). Fabric may
  * send a create again when it had no response, so a second call for the same job is not an error.
  *
+ * For a create of the Extensibility Toolkit (experimental), `creationPayload` is its `executionData`, `invokeType` is
+ * `UnknownFutureValue`, because the toolkit does not say it, and its `definition` is in `context.request.body`.
+ *
  * @example
  * const createJobInstance: CreateJobInstance = async ({ jobInstanceId }, { creationPayload }) => {
  *   await queue.add(jobInstanceId, creationPayload)
@@ -72,3 +75,13 @@ export type CreateJobInstance =
  * there is no such job (404). A job that has ended keeps its state.
  */
 export type CancelJobInstance = (job: JobInstance, context: JobStateContext) => JobStateResult
+
+/** The callbacks of a host that serves the whole job. */
+export interface JobCallbacks {
+  /** Starts a job instance. */
+  createJobInstance: CreateJobInstance
+  /** Returns the state of a job instance. */
+  resolveJobState: JobStateResolver
+  /** Cancels a job instance and returns its state. */
+  cancelJobInstance: CancelJobInstance
+}

@@ -1,8 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 
-import { CancelItemJobInstance, CreateItemJobInstance, GetItemJobInstanceState } from '../schemas/index.js'
+import { apisOf } from './apis.js'
 import { encapsulated } from './encapsulated.js'
-import { serveOperation } from './operation.js'
 import { checkCallbacks, type FabricJobsOptions } from './options.js'
 import { register } from './register.js'
 
@@ -10,6 +9,8 @@ import { register } from './register.js'
  * Serves the three endpoints of the contract's Jobs service under
  * `{prefix}/workspaces/{workspaceId}/items/{itemType}/{itemId}/jobTypes/{jobType}/instances/{jobInstanceId}`:
  * `POST` creates a job instance (202), `GET` returns its state, `POST …/cancel` cancels it and returns its state.
+ *
+ * With the option `api` it also serves, or serves only, the experimental operations of the Extensibility Toolkit.
  *
  * Authentication, validation, the deadline and the format of responses are those of {@link fabricJobState}.
  *
@@ -24,10 +25,7 @@ import { register } from './register.js'
  */
 export const fabricJobs: FastifyPluginAsync<FabricJobsOptions> = encapsulated('fastify-fabric-jobs', (app, given: FabricJobsOptions) => {
   const options = checkCallbacks(app, given, ['createJobInstance', 'resolveJobState', 'cancelJobInstance'])
-  const { createJobInstance, resolveJobState, cancelJobInstance } = options
+  const apis = apisOf(options)
   const services = register(app, options)
-  serveOperation(app, CreateItemJobInstance, services, (job, context, request) =>
-    createJobInstance(job, request, context))
-  serveOperation(app, GetItemJobInstanceState, services, resolveJobState)
-  serveOperation(app, CancelItemJobInstance, services, cancelJobInstance)
+  for (const { serveJobs } of apis) serveJobs(app, services, options)
 })

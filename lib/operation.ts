@@ -5,26 +5,39 @@ import type {
   FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest, RawServerDefault, RouteOptions
 } from 'fastify'
 
-import type { CreateItemJobInstanceRequest, GetItemJobInstanceStateParams } from '../schemas/index.js'
+import type {
+  CreateItemJobInstanceRequest, GetItemJobInstanceStateParams, OnCreateJobInstanceBody
+} from '../schemas/index.js'
 import { CallContext } from './call-context.js'
-import type { JobInstance } from './callbacks.js'
 import type { Deadline } from './deadline.js'
 import { toWorkloadError } from './errors/error-response.js'
 import { callbackTimedOut, invalidInput } from './errors/failures.js'
-import { checkedJobState } from './job-state.js'
 import { withCorrelationIds } from './log/correlation-ids.js'
 import { logLateFailure } from './log/failure.js'
 import type { SharedOptions } from './options.js'
-import { conform, conformText, errorHandler, prepare, serialize, serializerCompiler, wasAnswered } from './response.js'
+import {
+  conformText, conformTo, errorHandler, prepare, serializeAnswer, serializerCompiler, type SuccessStatus, wasAnswered
+} from './response.js'
 import type { AuthenticationHook } from './subject-and-app/hook.js'
 import { validatorCompilerFor } from './validation.js'
 
-/** An operation of the contract, as a module of `schemas/` has it. */
+/** An operation: its route, as a module of `schemas/` has it, and the callback that answers a valid request. */
 export interface Operation {
   readonly method: 'GET' | 'POST'
   readonly url: string
   readonly schema: { readonly operationId: string, readonly params: TObject, readonly response: object }
+  readonly successStatus: SuccessStatus
+  /** Calls the host's callback for the job that the request names; returns what the callback returns. */
+  readonly call: (request: ValidRequest, context: CallContext) => unknown
 }
+
+/** What the schemas of the operations let through; of it, a request has what the schemas of its own operation have. */
+export interface ValidRequest {
+  readonly params: GetItemJobInstanceStateParams
+  readonly body: CreateItemJobInstanceRequest & OnCreateJobInstanceBody
+}
+
+interface RouteTypes { Params: ValidRequest['params'], Body: ValidRequest['body'] }
 
 /** What the operations of one registration share. */
 export interface Services {
@@ -41,11 +54,6 @@ export interface Services {
   readonly isClosing: () => boolean
 }
 
-/** Calls the host's callback. */
-export type Call = (job: JobInstance, context: CallContext, body: CreateItemJobInstanceRequest) => unknown
-
-interface RouteTypes { Params: GetItemJobInstanceStateParams, Body: CreateItemJobInstanceRequest }
-
 /**
  * Serves one operation on Fastify's seams: Fastify runs authentication as an `onRequest` hook, validates the request with Ajv, and
  * serializes the response with fast-json-stringify; every failure ends in the route's error handler.
@@ -53,17 +61,17 @@ interface RouteTypes { Params: GetItemJobInstanceStateParams, Body: CreateItemJo
  * All of it are options of the route, not of its scope, so nothing leaks into the host however the plugin is registered.
  */
 export function serveOperation (
-  app: FastifyInstance, operation: Operation, { authenticate, deadline, timeout, config, documented, isClosing }: Services, call: Call
+  app: FastifyInstance,
+  { authenticate, deadline, timeout, config, documented, isClosing }: Services,
+  { method, url, schema, successStatus, call }: Operation
 ): void {
-  const successStatus = 202 in operation.schema.response ? 202 : 200
-
   async function handler (request: FastifyRequest<RouteTypes>, reply: FastifyReply): Promise<string | undefined> {
     try {
       // Authentication belongs to the request: it also counts where a hook of the host kept the route's hook from running.
       const caller = authenticate && await authenticate(request)
       prepare(reply, successStatus)
       const context = new CallContext(reply, caller)
-      const answer = await deadline.run(() => call(jobInstance(request.params), context, request.body), {
+      const answer = await deadline.run(() => call(request, context), {
         onTimeout: () => {
           const error = callbackTimedOut(timeout)
           context.abort(error)
@@ -73,7 +81,7 @@ export function serveOperation (
         onLateRejection: (reason) => logLateFailure(reply, reason, 'after its deadline')
       })
       if (wasAnswered(reply)) return undefined
-      return successStatus === 202 ? undefined : serialize(reply, '200', checkedJobState(answer))
+      return serializeAnswer(reply, successStatus, answer)
     } catch (thrown) {
       if (!wasAnswered(reply)) throw toWorkloadError(thrown)
       logLateFailure(reply, thrown, 'after the response')
@@ -81,20 +89,20 @@ export function serveOperation (
   }
 
   const route: RouteOptions<RawServerDefault, IncomingMessage, ServerResponse, RouteTypes> & { responseValidation: false } = {
-    method: operation.method,
-    url: operation.url,
+    method,
+    url,
     config,
-    schema: { ...documentedOnce(app, operation.schema), ...documented },
+    schema: { ...documentedOnce(app, schema), ...documented },
     ...(isLogging(app) && {
       childLoggerFactory: (logger, bindings, options, rawRequest) =>
         app.childLoggerFactory(logger, withCorrelationIds(bindings, rawRequest.headers), options, rawRequest)
     }),
     ...(authenticate !== undefined && { onRequest: authenticate }),
-    validatorCompiler: validatorCompilerFor(operation.schema.params),
+    validatorCompiler: validatorCompilerFor(schema.params),
     schemaErrorFormatter: invalidInput,
     handler,
     serializerCompiler,
-    preSerialization: conform,
+    preSerialization: conformTo(successStatus),
     onSend: (request, reply, payload, done) => {
       // Fastify says so to requests that come while it closes; the connection of one that came before would stay open.
       if (isClosing() && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
@@ -110,17 +118,6 @@ export function serveOperation (
 /** False for `logger: false`, whose logger is its own child: a host that logs nothing should not pay for ids in the log. */
 function isLogging ({ log }: FastifyInstance): boolean {
   return log.child({}) !== log
-}
-
-/** The job that the path names, its UUIDs in lower case. */
-function jobInstance ({ workspaceId, itemType, itemId, jobType, jobInstanceId }: GetItemJobInstanceStateParams): JobInstance {
-  return {
-    workspaceId: workspaceId.toLowerCase(),
-    itemType,
-    itemId: itemId.toLowerCase(),
-    jobType,
-    jobInstanceId: jobInstanceId.toLowerCase()
-  }
 }
 
 /** The operations that the document of a server has: an `operationId` stands once in an OpenAPI document. */

@@ -12,13 +12,19 @@ export function unknownNames (options: object, known: readonly string[]): string
  */
 export function similarNames (name: string, known: readonly string[]): string[] {
   const written = name.toLowerCase()
-  const misspelt = known.filter((each) => distance(written, each.toLowerCase()) <= (each.length < LONG ? 1 : 2))
+  const misspelt = known.filter((each) => distance(written, each.toLowerCase()) <= tolerance(each))
   if (misspelt.length > 0 || written.length < SIGNIFICANT) return misspelt
   const beginning = written.slice(0, SIGNIFICANT)
   return known.filter((each) => each.toLowerCase().includes(written) || each.toLowerCase().startsWith(beginning))
 }
 
-/** In a name of so many letters two may be wrong. */
+/** How many letters of a name may be wrong: none of a short one, to which other words are as near (`app` to `api`). */
+function tolerance ({ length }: string): number {
+  if (length < SHORT) return 0
+  return length < LONG ? 1 : 2
+}
+
+const SHORT = 4
 const LONG = 10
 /** So many letters say what is meant: `resolve`, `timeout`, `authent`. */
 const SIGNIFICANT = 7

@@ -1,6 +1,6 @@
 import type { FastifyContextConfig, FastifyInstance } from 'fastify'
 
-import type { CancelJobInstance, CreateJobInstance, JobStateResolver } from './callbacks.js'
+import type { JobCallbacks } from './callbacks.js'
 import { similarNames, unknownNames } from './option-names.js'
 import { ownCopy } from './own-properties.js'
 import { AUTHENTICATION_OPTIONS, type AuthenticationOptions } from './subject-and-app/options.js'
@@ -33,21 +33,23 @@ export interface SharedOptions {
    * `[{ SubjectAndApp: [] }]`.
    */
   security?: ReadonlyArray<Readonly<Record<string, readonly string[]>>> | undefined
+  /**
+   * The API that is served, from the same callbacks: that of the Workload Development Kit, which is the contract; that of its
+   * successor, the Extensibility Toolkit, under `{prefix}/workspaces/{workspaceId}/items/{itemType}/{itemId}/jobs/`:
+   * `POST onCreateJobInstance`, `POST onGetJobInstanceStatus`, `POST onCancelJobInstance`; or both.
+   *
+   * The toolkit's is experimental: no contract is published as of November 2026, and the operations are those of the
+   * toolkit's sample back end. They may change in any release.
+   * @default 'workload-development-kit'
+   */
+  api?: 'workload-development-kit' | 'extensibility-toolkit' | 'both' | undefined
 }
 
 /** Options of {@link fabricJobState}, besides Fastify's own `prefix`, `logLevel` and `logSerializers`. */
-export interface FabricJobStateOptions extends SharedOptions {
-  /** Returns the state of a job instance. */
-  resolveJobState: JobStateResolver
-}
+export interface FabricJobStateOptions extends SharedOptions, Pick<JobCallbacks, 'resolveJobState'> {}
 
 /** Options of {@link fabricJobs}, besides Fastify's own `prefix`, `logLevel` and `logSerializers`. */
-export interface FabricJobsOptions extends FabricJobStateOptions {
-  /** Starts a job instance. */
-  createJobInstance: CreateJobInstance
-  /** Cancels a job instance and returns its state. */
-  cancelJobInstance: CancelJobInstance
-}
+export interface FabricJobsOptions extends SharedOptions, JobCallbacks {}
 
 const DEFAULT_RESOLVER_TIMEOUT = 10_000
 /** The maximum of `setTimeout`, in milliseconds: about 24.8 days. */
@@ -84,7 +86,7 @@ const CALLBACKS = {
   createJobInstance: { parameters: 3, example: 'async ({ jobInstanceId }, request, context) => { … }' },
   cancelJobInstance: { parameters: 2, example: "async ({ jobInstanceId }, context) => ({ status: 'Cancelled' })" }
 }
-const SHARED = ['resolverTimeout', 'authentication', 'config', 'tags', 'security']
+const SHARED = ['resolverTimeout', 'authentication', 'config', 'tags', 'security', 'api']
 
 /**
  * Checks the names of the options, and that the callbacks are functions. Options that are not the plugin's are ignored, with

@@ -9,6 +9,12 @@ import { Bare } from './own-properties.js'
 
 const JSON_TYPE = 'application/json'
 
+/** The status of an operation's success: 202 has no body, the others have the state. */
+export type SuccessStatus = 200 | 201 | 202
+
+/** The statuses with a state, as the schemas of the responses are named. */
+const STATE_SCHEMAS = { 200: '200', 201: '201' } as const
+
 /**
  * Compiles the serializers of the responses for Fastify.
  *
@@ -34,8 +40,13 @@ export function prepare (reply: FastifyReply, statusCode: number): FastifyReply 
  * Serializes a checked body with the route's own serializer, whatever serializers and hooks the host has. The serializer gets it
  * without a prototype, because it would read an absent property from a polluted Object.prototype.
  */
-export function serialize (reply: FastifyReply, status: '200' | 'default', body: ItemJobInstanceState | ErrorResponse): string {
+export function serialize (reply: FastifyReply, status: '200' | '201' | 'default', body: ItemJobInstanceState | ErrorResponse): string {
   return String(reply.serializeInput(Object.assign(new Bare(), body), status, JSON_TYPE))
+}
+
+/** Serializes the answer of a callback; with 202 nothing of it is sent. */
+export function serializeAnswer (reply: FastifyReply, successStatus: SuccessStatus, answer: unknown): string | undefined {
+  return successStatus === 202 ? undefined : serialize(reply, STATE_SCHEMAS[successStatus], checkedJobState(answer))
 }
 
 function asItIs (text: string): string {
@@ -61,18 +72,20 @@ export function errorHandler (error: unknown, _request: FastifyRequest, reply: F
 }
 
 /**
- * A `preSerialization` hook. The handler and the error handler send text, so it gets what a hook of the host sends instead of
- * them, and makes it a response that conforms to the contract.
+ * Makes a `preSerialization` hook. The handler and the error handler send text, so it gets what a hook of the host sends instead
+ * of them, and makes it a response that conforms to the contract.
  */
-export async function conform (_request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<string> {
-  if (reply.statusCode === 200) {
-    const state = checkedJobState(payload)
-    prepare(reply, 200)
-    return serialize(reply, '200', state)
+export function conformTo (successStatus: SuccessStatus) {
+  return async (_request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<string> => {
+    if (successStatus !== 202 && reply.statusCode === successStatus) {
+      const state = checkedJobState(payload)
+      prepare(reply, successStatus)
+      return serialize(reply, STATE_SCHEMAS[successStatus], state)
+    }
+    const { statusCode, body } = errorAnswer(payload, reply.statusCode)
+    prepare(reply, statusCode)
+    return serialize(reply, 'default', body)
   }
-  const { statusCode, body } = errorAnswer(payload, reply.statusCode)
-  prepare(reply, statusCode)
-  return serialize(reply, 'default', body)
 }
 
 /** What a hook of the host sends as an error without a body or as a text that is not JSON, as an `ErrorResponse`. */

@@ -30,7 +30,7 @@ export const GetItemJobInstanceState = {
       }
     }
   },
-  /** The request headers, from the contract's spelling to that of `request.headers`. */
+  /** The request headers, from the document's spelling to that of `request.headers`. */
   headerNames: {
     'x-ms-client-tenant-id': 'x-ms-client-tenant-id',
     ActivityId: 'activityid',

@@ -1,5 +1,6 @@
 /**
- * Writes the TypeBox modules of this folder from its OpenAPI 3.1 documents: `openapi.json` is the contract.
+ * Writes the TypeBox modules of this folder from its OpenAPI 3.1 documents: `openapi.json` is the contract,
+ * `extensibility-toolkit.json` the experimental operations of the Extensibility Toolkit.
  *
  *     npm run generate              writes the modules
  *     npm run generate -- --check   fails where the folder is not what would be written
@@ -21,8 +22,15 @@ export interface Operation {
   summary: string
   description: string
   parameters: Array<Parameter | { $ref: string }>
-  requestBody?: { description: string, required: boolean, content: Content }
+  requestBody?: RequestBody
   responses: Record<string, Response>
+}
+
+/** The body of a request. */
+export interface RequestBody {
+  description: string
+  required: boolean
+  content: Content
 }
 
 /** A path parameter or a request header. */
@@ -53,6 +61,7 @@ export interface Schema {
   type?: string
   description?: string
   format?: string
+  minLength?: number
   enum?: string[]
   anyOf?: Schema[]
   items?: Schema
@@ -82,7 +91,7 @@ const keywords = new Map([
   ['anyOf', ['anyOf']],
   ['object', ['type', 'properties', 'required', 'additionalProperties']],
   ['array', ['type', 'items']],
-  ['string', ['type', 'format', 'enum']],
+  ['string', ['type', 'format', 'minLength', 'enum']],
   ['boolean', ['type']]
 ])
 
@@ -92,8 +101,9 @@ const parameterPrefix = '#/components/parameters/'
 const lineWidth = 120
 
 /**
- * The modules that follow from OpenAPI documents: one for each definition, three for each operation (its path
- * parameters, its request headers and itself), and the index of them all. Documents may have definitions in common.
+ * The modules that follow from OpenAPI documents: one for each definition, three or four for each operation (its path
+ * parameters, its request headers, its body unless that is a definition, and itself), and the index of them all.
+ * Documents may have definitions in common.
  *
  * @param documents by their files' names
  * @returns the text of each module by its file's name
@@ -178,7 +188,7 @@ function checkedParameter (parameter: Parameter, place: string): Parameter {
 }
 
 function operationModules (placed: PlacedOperation): Module[] {
-  const { place, operation: { operationId }, parameters } = placed
+  const { place, operation: { operationId, requestBody }, parameters } = placed
   const name = operationName(placed)
   const part = (suffix: string, what: string, where: string): Module => {
     const schema = asObject(`${name}${suffix}`, `The ${what} of ${operationId}.`, parametersIn(where, parameters))
@@ -187,8 +197,17 @@ function operationModules (placed: PlacedOperation): Module[] {
   return [
     part('Params', 'path parameters', 'path'),
     part('Headers', 'request headers', 'header'),
+    ...(requestBody ? bodyModules(name, requestBody, `${place}/requestBody`) : []),
     [name, operationModule(name, placed)]
   ]
+}
+
+/** A body that is a definition has a module already. */
+function bodyModules (name: string, requestBody: RequestBody, place: string): Module[] {
+  const body = bodySchema(requestBody, place)
+  if (isDefinition(body)) return []
+  const schema = { title: `${name}Body`, description: requestBody.description, ...body }
+  return [[`${name}Body`, schemaModule(`${name}Body`, schema, place)]]
 }
 
 /** An operation is named `{Group}_{Name}`. */
@@ -214,14 +233,14 @@ function asObject (title: string, description: string, parameters: Parameter[]):
 function operationModule (name: string, { place, path, method, operation, parameters }: PlacedOperation): string {
   const { operationId, tags, summary, description, requestBody, responses } = operation
   const texts = { operationId, ...(tags && { tags }), summary, description }
-  const body = requestBody && bodySchema(requestBody, `${place}/requestBody`)
+  const body = requestBody && bodyName(name, requestBody, `${place}/requestBody`)
   const contents = Object.values(responses).flatMap(({ content }) => content?.['application/json'].schema ?? [])
   const hasNull = Object.values(responses).some(({ content }) => content === undefined)
   const headerNames = parametersIn('header', parameters).map(({ name }) => [name, name.toLowerCase()])
 
   return moduleText([
     hasNull ? ["import { Type } from '@sinclair/typebox'"] : [],
-    moduleImports([...(body ? [body] : []), ...contents], [`${name}Params`, `${name}Headers`]),
+    moduleImports(contents, [`${name}Params`, `${name}Headers`, ...(body ? [body] : [])]),
     [
       '/**',
       ` * ${inComment(description)}`,
@@ -235,13 +254,13 @@ function operationModule (name: string, { place, path, method, operation, parame
       ...Object.entries(texts).map(([key, value]) => `    ${key}: ${literal(value)},`),
       `    params: ${name}Params,`,
       `    headers: ${name}Headers,`,
-      ...(body ? [`    body: ${schemaCode(body, `${place}/requestBody`)},`] : []),
+      ...(body ? [`    body: ${body},`] : []),
       '    response: {',
       Object.entries(responses).map(([status, response]) =>
         `      ${propertyName(status)}: ${responseCode(response, `${place}/responses/${status}`)}`).join(',\n'),
       '    }',
       '  },',
-      '  /** The request headers, from the contract\'s spelling to that of `request.headers`. */',
+      '  /** The request headers, from the document\'s spelling to that of `request.headers`. */',
       `  headerNames: ${literal(Object.fromEntries(headerNames), 2)}`,
       '} as const'
     ]
@@ -249,11 +268,17 @@ function operationModule (name: string, { place, path, method, operation, parame
 }
 
 /** Not by media type: Fastify passes a body of any other media type unchecked then. And it always requires a body. */
-function bodySchema (requestBody: NonNullable<Operation['requestBody']>, place: string): Schema {
+function bodySchema (requestBody: RequestBody, place: string): Schema {
   refuseUnknown(requestBody, known.requestBody, place)
   refuseUnknown(requestBody.content, known.content, `${place}/content`)
   if (!requestBody.required) throw unknownConstruct(place, 'a body that is not required')
   return requestBody.content['application/json'].schema
+}
+
+/** The name of the module that has the body. */
+function bodyName (name: string, requestBody: RequestBody, place: string): string {
+  const body = bodySchema(requestBody, place)
+  return isDefinition(body) ? schemaCode(body, place, 'inline') : `${name}Body`
 }
 
 /** By media type: the response and its body have a description each, and @fastify/swagger leaves the body as it is. */
@@ -370,6 +395,9 @@ function propertiesCode (properties: Record<string, Schema>, required: string[],
   })
   return lines.length === 0 ? '{}' : `{\n${lines.join(',\n')}\n}`
 }
+
+/** True for a reference alone. */
+const isDefinition = (schema: Schema) => schema.$ref !== undefined && !isAnnotated(schema)
 
 /** True for a reference with other keywords beside it. */
 const isAnnotated = (schema: Schema) => schema.$ref !== undefined && Object.keys(schema).length > 1

@@ -27,16 +27,28 @@ export * from './ItemJobInstanceState.js'
 export * from './JobInstanceStatus.js'
 export * from './JobInvokeType.js'
 export * from './NameValuePair.js'
+export * from './OnCancelJobInstance.js'
+export * from './OnCancelJobInstanceBody.js'
+export * from './OnCancelJobInstanceHeaders.js'
+export * from './OnCancelJobInstanceParams.js'
+export * from './OnCreateJobInstance.js'
+export * from './OnCreateJobInstanceBody.js'
+export * from './OnCreateJobInstanceHeaders.js'
+export * from './OnCreateJobInstanceParams.js'
+export * from './OnGetJobInstanceStatus.js'
+export * from './OnGetJobInstanceStatusBody.js'
+export * from './OnGetJobInstanceStatusHeaders.js'
+export * from './OnGetJobInstanceStatusParams.js'
 
 /** The contract's definitions; the `title` of each is its name. */
 export const definitions = [
-  CreateItemJobInstanceRequest,
-  JobInvokeType,
   ItemJobInstanceState,
   JobInstanceStatus,
   ErrorDetails,
   ErrorResponse,
   ErrorExtendedInformation,
   ErrorSource,
-  NameValuePair
+  NameValuePair,
+  CreateItemJobInstanceRequest,
+  JobInvokeType
 ] as const

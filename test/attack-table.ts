@@ -5,8 +5,8 @@ import { requestText } from './helpers/raw-http.js'
 /** A request, and what it has to be answered. */
 export interface RawRequest {
   name: string
-  /** 200 for Fabric; for anybody else 401 or 403, or what Node's parser answers before there is a request. */
-  status: 200 | 400 | 401 | 403 | 431
+  /** 200 or 201 for Fabric; for anybody else 401 or 403, or what Node's parser answers before there is a request. */
+  status: 200 | 201 | 400 | 401 | 403 | 431
   /** All of it, a character for each byte. */
   text: string
 }

@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
 
-import fabricJobState, { subjectAndApp, toErrorResponse } from '../lib/index.js'
+import fabricJobState, { fabricJobs, subjectAndApp, toErrorResponse } from '../lib/index.js'
 import { createFabric } from '../lib/testing/index.js'
 import { clock } from '../lib/subject-and-app/signing-keys.js'
 import { attackTable, controlTable, type RawRequest } from './attack-table.js'
@@ -82,7 +82,7 @@ async function serve (t: Test, host: Host) {
       }
     }))
     t.same(mistakes, [], 'each is answered as it has to be')
-    t.equal(calls - before, requests.filter(({ status }) => status === 200).length, 'and nobody else reaches the resolver')
+    t.equal(calls - before, requests.filter(({ status }) => status < 300).length, 'and nobody else reaches the resolver')
     return responses
   }
   return { log, send }
@@ -160,6 +160,54 @@ t.test('at level trace the log has the identifiers of a refusal or a failure as 
   t.notMatch(log, /(?<![\w-])eyJ[\w-]{10}/)
   t.same([...new Set(log.match(/[\w-]{40,}/g))].filter((letters) => app.includes(letters)), [])
 })
+
+const toolkitOperations = ['onCreateJobInstance', 'onGetJobInstanceStatus', 'onCancelJobInstance'] as const
+
+for (const operation of toolkitOperations) {
+  t.test(`no attack gets through to ${operation} of the Extensibility Toolkit, 200 at once among good calls, from the first one on`, async (t) => {
+    const server = await serve(t, toolkitHost(operation))
+    const poll = await fabric.poll()
+    const { url, payload } = await fabric.toolkitRequest(operation)
+    const body = JSON.stringify(payload)
+    const inToolkit = ({ name, status, text }: RawRequest): RawRequest => ({
+      name,
+      status: status === 200 && operation === 'onCreateJobInstance' ? 201 : status,
+      text: text
+        .replace(/^GET /, 'POST ')
+        .replaceAll(suffixOf(poll.url), suffixOf(url))
+        .replaceAll(suffixOf(poll.url).replaceAll('-', ''), suffixOf(url))
+        .replace(/Connection: close\r\n\r\n$/, `Content-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`)
+    })
+    // There is no HEAD of a route that is POST.
+    const [bad, fine] = [attacks.filter(({ text }) => !text.startsWith('HEAD ')).map(inToolkit), controls.map(inToolkit)]
+    t.equal(bad.length, attacks.length - 1)
+    await server.send(t, fine)
+    await server.send(t, bad.flatMap((attack, i) => [attack, fine[i % fine.length] ?? attack]), 200)
+    holdsNoToken(t, server.log)
+  })
+}
+
+/** What names the job or the operation in a path. */
+function suffixOf (path: string): string {
+  return path.slice(path.search(/\/job(?:Types|s)\//))
+}
+
+/** The toolkit's routes, of which one counts its calls. */
+function toolkitHost (operation: typeof toolkitOperations[number]): Host {
+  return async (app, resolve) => {
+    const called = (name: typeof operation, request: FastifyRequest) => {
+      if (name === operation) resolve(request)
+      return { status: 'InProgress' } as const
+    }
+    await app.register(fabricJobs, {
+      createJobInstance: (_job, _request, { request }) => { called('onCreateJobInstance', request) },
+      resolveJobState: (_job, { request }) => called('onGetJobInstanceStatus', request),
+      cancelJobInstance: (_job, { request }) => called('onCancelJobInstance', request),
+      authentication,
+      api: 'extensibility-toolkit'
+    })
+  }
+}
 
 function holdsNoToken (t: Test, lines: string[]): void {
   const log = lines.join('')

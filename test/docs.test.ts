@@ -6,8 +6,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { PGlite } from '@electric-sql/pglite'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -18,6 +19,7 @@ import t, { type Test } from 'tap'
 import ts from 'typescript'
 
 import { DATABASE_URL, REDIS_URL, skipWithout } from './engines/services.js'
+import { HELD } from './helpers/held-process.js'
 
 // The snippets of docs/, as their readers have them: they import the build by the package's name.
 
@@ -107,6 +109,34 @@ const runs: Record<string, (t: Test, code: string) => Promise<void>> = {
   async 'engines.md: BullMQ' (t, code) {
     const { workload } = await import(moduleOf(t, code))
     await holdJobs(t, (authentication) => workload(REDIS_URL, authentication))
+  },
+
+  async 'extensibility-toolkit.md: Which API Fabric calls' (t, code) {
+    const { workload } = await import(moduleOf(t, code))
+    const fabric = createFabric()
+    const app: FastifyInstance = await workload({
+      createJobInstance: () => {},
+      resolveJobState: () => null,
+      cancelJobInstance: () => ({ status: 'Cancelled' }),
+      authentication: fabric.authentication
+    })
+    t.teardown(() => app.close())
+    const prefix = '/workload-api'
+    t.equal((await app.inject(await fabric.poll({ prefix }))).statusCode, 404)
+    const created = await app.inject(await fabric.toolkitRequest('onCreateJobInstance', { prefix }))
+    t.equal(created.statusCode, 201)
+    t.strictSame(created.json(), { status: 'NotStarted' })
+    t.strictSame((await app.inject(await fabric.toolkitRequest('onCancelJobInstance', { prefix }))).json(), { status: 'Cancelled' })
+  },
+
+  async 'extensibility-toolkit.md: Schemas and tests' (t, code) {
+    const runner = spawn(process.execPath, ['--test', fileURLToPath(moduleOf(t, code))], {
+      // Without this the runner believes that it was started by another one, and reports nothing.
+      env: { ...process.env, ...HELD, NODE_TEST_CONTEXT: undefined }
+    })
+    const [output, [exitCode]] = await Promise.all([text(runner.stdout), once(runner, 'close')])
+    t.equal(exitCode, 0, output)
+    t.match(output, /pass 1\b/)
   },
 
   async 'engines.md: Options' (t, code) {

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 
-import type { JobStateResolver } from '../lib/index.js'
-import { WorkloadError } from '../lib/index.js'
-import { isOnContract, pollPath, sample, sampleState, workload } from './helpers/poll.js'
+import type { CreateJobInstance, JobStateResolver } from '../lib/index.js'
+import { fabricJobs, WorkloadError } from '../lib/index.js'
+import { host, isOnContract, pollPath, sample, sampleState, workload } from './helpers/poll.js'
 
 // A failure prints the seed and the path of the poll that failed: SEED=… repeats the run.
 const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
@@ -69,4 +69,42 @@ t.test(`Of 10,000 polls none is answered off the contract (SEED=${seed})`, async
     return isOnContract(answered)
   }), { numRuns: 10_000, seed })
   for (const status of [200, 400, 404, 500]) t.ok(seen.get(status), `${seen.get(status)} polls were answered ${status}`)
+})
+
+const operation = fc.constantFrom('onCreateJobInstance', 'onGetJobInstanceStatus', 'onCancelJobInstance')
+const job = fc.record({
+  jobType: fc.oneof({ weight: 4, arbitrary: fc.constant(sample.jobType) }, fc.string({ unit: 'binary' }), fc.constant('\ud800'), fc.jsonValue()),
+  jobInstanceId: fc.oneof({ weight: 9, arbitrary: fc.uuid() }, fc.uuid().map((id) => id.toUpperCase()), fc.jsonValue())
+})
+const body = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ executionData: fc.jsonValue(), workspaceId: fc.uuid(), more: fc.jsonValue() }, { requiredKeys: [] })
+      .chain((others) => job.map((named) => JSON.stringify({ ...others, ...named })))
+  },
+  fc.json(), fc.string()
+)
+
+t.test(`Of 3,000 requests of the Extensibility Toolkit none is answered off the contract (SEED=${seed})`, async (t) => {
+  let create: () => unknown = () => undefined
+  let resolve: () => unknown = () => null
+  const app = host(t, { routerOptions: { maxParamLength: 2000 } })
+  app.register(fabricJobs, {
+    createJobInstance: (() => create()) as CreateJobInstance,
+    resolveJobState: (() => resolve()) as JobStateResolver,
+    cancelJobInstance: (() => resolve()) as JobStateResolver,
+    authentication: false,
+    api: 'extensibility-toolkit'
+  })
+  const seen = new Map<number, number>()
+  const type = fc.constantFrom('application/json', 'application/json', 'application/json', 'text/plain', 'a/b')
+  await fc.assert(fc.asyncProperty(poll, operation, body, type, outcome, outcome, async ({ url, headers }, name, payload, contentType, created, given) => {
+    [create, resolve] = [created, given]
+    const answered = await app.inject({
+      method: 'POST', url: url.replace(/jobTypes.*/s, `jobs/${name}`), headers: { ...headers, 'content-type': contentType }, payload
+    })
+    seen.set(answered.statusCode, (seen.get(answered.statusCode) ?? 0) + 1)
+    return isOnContract(answered.statusCode === 201 && name === 'onCreateJobInstance' ? { ...answered, statusCode: 200 } : answered)
+  }), { numRuns: 3_000, seed })
+  for (const status of [200, 201, 400, 404, 415, 500]) t.ok(seen.get(status), `${seen.get(status)} requests were answered ${status}`)
 })

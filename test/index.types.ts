@@ -45,6 +45,11 @@ app.register(fabricJobState, {
 app.register(fabricJobState, {
   authentication: false, config: {}, tags: ['Jobs'], security: [{ SubjectAndApp: [] }], resolveJobState: () => null
 })
+for (const api of ['workload-development-kit', 'extensibility-toolkit', 'both', undefined] as const) {
+  app.register(fabricJobState, { authentication: false, api, resolveJobState: () => null })
+}
+// @ts-expect-error There is no such API.
+app.register(fabricJobState, { authentication: false, api: 'toolkit', resolveJobState: () => null })
 // @ts-expect-error Tags are texts.
 app.register(fabricJobState, { authentication: false, tags: [7], resolveJobState: () => null })
 // @ts-expect-error A resolver has two parameters.
@@ -175,6 +180,10 @@ holds<Same<typeof fabric, Fabric>>()
 app.register(fabricJobState, { resolveJobState: resolver, authentication: { ...fabric.authentication, clockTolerance: 0 } })
 fabric.poll({ job: { jobType: 'a' }, version: '2.0', subjectToken: '', appToken: { claims: { idtyp: undefined } } })
   .then((poll) => app.inject(poll))
+fabric.toolkitRequest('onCreateJobInstance', { prefix: '/a', job: { jobType: 'a' }, body: { executionData: {} }, version: '2.0' })
+  .then((request) => app.inject(request))
+// @ts-expect-error There is no such operation.
+fabric.toolkitRequest('execute')
 // @ts-expect-error There is no such version.
 fabric.poll({ version: '3.0' })
 // @ts-expect-error There is no such parameter.

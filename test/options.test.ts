@@ -20,6 +20,7 @@ const refusals: [what: string, options: object, message: string][] = [
     "resolveJobState must be a function: resolveJobState: async ({ jobInstanceId }, context) => ({ status: 'InProgress' })"],
   ['an option that there is not', { ...pluginOptions(), resolveTimeout: 7 },
     'there is no option "resolveTimeout": write resolverTimeout'],
+  ['the name of a short option in other letters', { ...pluginOptions(), API: 'both' }, 'there is no option "API": write api'],
   ...[-1, 0.5, NaN, Infinity, 2 ** 31, '10', null, 10n].map((resolverTimeout): [string, object, string] => [
     `a resolverTimeout of ${typeof resolverTimeout} ${resolverTimeout}`, { ...pluginOptions(), resolverTimeout },
     'resolverTimeout must be a whole number of milliseconds from 0 (no deadline) to 2147483647'
@@ -38,7 +39,7 @@ for (const [what, options, message] of refusals) {
 
 for (const options of [
   { resolverTimeout: 0 }, { resolverTimeout: 1 }, { resolverTimeout: 2 ** 31 - 1 }, { resolverTimeout: undefined },
-  { prefix: '', logLevel: 'warn', logSerializers: {} }
+  { prefix: '', logLevel: 'warn', logSerializers: {} }, { app: 'of a loader' }
 ]) {
   t.test(`Registration takes ${JSON.stringify(options)}`, async (t) => {
     const app = registered(t, { ...pluginOptions(), ...options })

@@ -62,7 +62,8 @@ export const apiPage = fastifyPlugin<ApiPageOptions>(async (app, { fabric, api }
 
 const ABOUT = `
 Microsoft Fabric calls these operations: it starts a job, polls its state once a minute until the job has ended, and may
-cancel it. Every request carries a SubjectAndApp token pair. Any response other than 200 or 202 has an \`ErrorResponse\`.
+cancel it. Every request carries a SubjectAndApp token pair. Any response other than 200, 201 or 202 has an
+\`ErrorResponse\`.
 `
 
 const TO_TRY = `
@@ -81,10 +82,11 @@ const CALM = `
 .swagger-ui .parameters input { width: 100%; max-width: 28rem }
 `
 
-/** What is said of an operation besides the contract's words, by its method and whether it cancels. */
+/** What is said of an operation besides the document's words. */
 const TRYING = {
-  create: 'The response is 202 once the job is accepted. Fabric sends the same request again where it got no response: ' +
-    'a job that exists is not started twice. To start another job, change `jobInstanceId`, for example its last digit.',
+  create: 'The response is 202 once the job is accepted, in the Extensibility Toolkit 201 with its state. Fabric sends the same ' +
+    'request again where it got no response: a job that exists is not started twice. To start another job, change ' +
+    '`jobInstanceId`, for example its last digit.',
   state: '`NotStarted` and `InProgress` are polled again; `Completed`, `Failed` and `Cancelled` are final. A failed job is ' +
     'a 200 with `errorDetails`, whose message people read in Fabric\'s monitoring hub.',
   cancel: 'The response is the state after the cancellation. A job that has ended keeps the state that it ended in.'
@@ -95,6 +97,16 @@ const NOT_FOUND = {
 }
 
 const CREATE_REQUEST = { invokeType: 'Manual', creationPayload: { seconds: 20 } }
+const TOOLKIT_REQUEST = { jobType: 'calculateForecast', jobInstanceId: '63f77191-432d-4ee6-9c5f-31a1a6987072' }
+
+/** The texts and the bodies of the POST operations, by the end of their paths. */
+const POSTS: Record<string, { text: string, body?: object }> = {
+  '{jobInstanceId}': { text: TRYING.create, body: CREATE_REQUEST },
+  cancel: { text: TRYING.cancel },
+  onCreateJobInstance: { text: TRYING.create, body: { ...TOOLKIT_REQUEST, executionData: { seconds: 20 } } },
+  onGetJobInstanceStatus: { text: TRYING.state, body: TOOLKIT_REQUEST },
+  onCancelJobInstance: { text: TRYING.cancel, body: TOOLKIT_REQUEST }
+}
 
 /** Fills in the tenant that the tokens are for, and a request that works; describes operations; names models. */
 function documentOf (tenantId: string | undefined): NonNullable<FastifyDynamicSwaggerOptions['transformObject']> {
@@ -103,8 +115,9 @@ function documentOf (tenantId: string | undefined): NonNullable<FastifyDynamicSw
     const { openapiObject } = document
     for (const [path, operations] of Object.entries(openapiObject.paths ?? {})) {
       describe(operations?.get, TRYING.state, tenantId)
-      describe(operations?.post, path.endsWith('/cancel') ? TRYING.cancel : TRYING.create, tenantId)
-      if (!path.endsWith('/cancel')) giveExample(operations?.post?.requestBody, CREATE_REQUEST)
+      const { text = '', body } = POSTS[path.slice(path.lastIndexOf('/') + 1)] ?? {}
+      describe(operations?.post, text, tenantId)
+      if (body) giveExample(operations?.post?.requestBody, body)
       for (const operation of [operations?.get, operations?.post]) giveExample(operation?.responses?.default, NOT_FOUND)
     }
     return nameModels(openapiObject)

@@ -1,8 +1,11 @@
 import { EventEmitter } from 'node:events'
 
 import type { JobInstance } from 'fastify-fabric-job-state'
-import { GetItemJobInstanceState, type ItemJobInstanceState } from 'fastify-fabric-job-state/schemas'
-import type { FastifyInstance } from 'fastify'
+import {
+  CancelItemJobInstance, GetItemJobInstanceState, type ItemJobInstanceState, OnCancelJobInstance, OnCreateJobInstance,
+  OnGetJobInstanceStatus
+} from 'fastify-fabric-job-state/schemas'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 import { addObservation, type CallRecord, type JobRecord } from './job-record.js'
 import { keepLogLines } from './log-lines.js'
@@ -61,13 +64,16 @@ export class JobRecorder extends EventEmitter<{ recorded: [RecordedCall] }> {
 function newJob (identity: Identity, { at, sentBy, statusCode }: CallRecord): JobRecord {
   return {
     ...identity,
-    startedBy: statusCode === 202 ? sentBy : undefined,
+    startedBy: CREATED.has(statusCode) ? sentBy : undefined,
     createdAt: at,
     spans: [{ state: 'NotStarted', from: at, to: at }],
     polls: [],
     callCount: 0
   }
 }
+
+/** The responses to a creation in Fabric's two APIs; 201 has the state. */
+const CREATED = new Set([201, 202])
 
 /** Responses to a creation, and to whoever is not Fabric, say nothing of how the job is doing. */
 const WITHOUT_STATE = new Set([202, 401, 403])
@@ -92,12 +98,27 @@ function setBounded<T> (map: Map<string, T>, key: string, value: T, max: number)
 export function recordJobs (app: FastifyInstance, api: string): JobRecorder {
   const recorder = new JobRecorder()
   const linesOf = keepLogLines(app)
-  const path = api + GetItemJobInstanceState.url
-  app.addHook<unknown, { Params: JobInstance }>('onSend', async (request, reply, payload) => {
-    const { url } = request.routeOptions
-    if (request.method === 'HEAD' || (url !== path && url !== `${path}/cancel`)) return
+  app.addHook<unknown, Routes>('onSend', async (request, reply, payload) => {
+    const identity = request.method === 'HEAD' ? undefined : identityOf(request, api)
+    if (identity === undefined) return
     const { call, state } = recordedCall(request, reply, payload, linesOf(request.raw))
-    recorder.record({ ...request.params, path: request.url.replace(/(?:\/cancel)?(?:\?.*)?$/, '') }, call, state)
+    recorder.record(identity, call, state)
   })
   return recorder
+}
+
+interface Routes { Params: JobInstance }
+
+const KIT_URLS = new Set<string>([GetItemJobInstanceState.url, CancelItemJobInstance.url])
+const TOOLKIT_URLS = new Set<string>([OnCreateJobInstance.url, OnGetJobInstanceStatus.url, OnCancelJobInstance.url])
+
+/** The job that a request names, in its path or, in the Extensibility Toolkit, in its body; undefined if it names none. */
+function identityOf ({ url, params, body, routeOptions }: FastifyRequest<Routes>, api: string): Identity | undefined {
+  const route = routeOptions.url?.startsWith(api) ? routeOptions.url.slice(api.length) : ''
+  if (KIT_URLS.has(route)) return { ...params, path: url.replace(/(?:\/cancel)?(?:\?.*)?$/, '') }
+  const { jobType, jobInstanceId } = Object(body)
+  if (!TOOLKIT_URLS.has(route) || typeof jobType !== 'string' || typeof jobInstanceId !== 'string') return undefined
+  const item = url.replace(/\/jobs\/\w+(?:\?.*)?$/, '')
+  const [type, id] = [jobType, jobInstanceId].map((name) => encodeURIComponent(name.toWellFormed()))
+  return { ...params, jobType, jobInstanceId, path: `${item}/jobTypes/${type}/instances/${id}` }
 }

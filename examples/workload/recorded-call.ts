@@ -10,7 +10,7 @@ export function recordedCall (request: FastifyRequest, reply: FastifyReply, payl
   const { method, url, headers, body } = request
   const { statusCode, elapsedTime } = reply
   const json = typeof payload === 'string' && payload !== '' ? payload : undefined
-  const state: ItemJobInstanceState | undefined = json && statusCode === 200 ? JSON.parse(json) : undefined
+  const state: ItemJobInstanceState | undefined = json && statusCode < 300 ? JSON.parse(json) : undefined
   const error: ErrorResponse | undefined = json && statusCode >= 400 ? JSON.parse(json) : undefined
   const took = Math.round(elapsedTime)
   const call: CallRecord = {

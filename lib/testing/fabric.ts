@@ -3,7 +3,9 @@ import { type KeyObject, randomUUID } from 'node:crypto'
 import Fastify from 'fastify'
 import type { JSONWebKeySet } from 'jose'
 
-import { GetItemJobInstanceState } from '../../schemas/index.js'
+import {
+  GetItemJobInstanceState, OnCancelJobInstance, OnCreateJobInstance, OnGetJobInstanceStatus
+} from '../../schemas/index.js'
 import type { JobInstance } from '../callbacks.js'
 import type { AuthenticationOptions, InternalAuthenticationOptions } from '../subject-and-app/options.js'
 import { jwksFetch } from '../subject-and-app/signing-keys.js'
@@ -64,6 +66,27 @@ export interface Poll {
   url: string
   /** Fabric's headers, with both tokens. */
   headers: FabricHeaders
+}
+
+/** The operations on jobs of the Extensibility Toolkit. Experimental: no contract is published as of November 2026. */
+export type ToolkitOperation = keyof typeof TOOLKIT_URLS
+
+/** How a request of the Extensibility Toolkit differs from a good one for the job instance of the contract's sample. */
+export interface ToolkitRequestOptions extends PollOptions {
+  /** Properties of the body, beside `jobType` and `jobInstanceId` or in place of them: `{ executionData: { months: 12 } }`. */
+  body?: object
+}
+
+/** A request of the Extensibility Toolkit as Fastify's `inject` takes it. */
+export interface ToolkitRequest {
+  /** The method of all its operations. */
+  method: 'POST'
+  /** The path, under the prefix, with the item and the operation in it. */
+  url: string
+  /** Fabric's headers, with both tokens. */
+  headers: FabricHeaders
+  /** The body, with the job type and the job instance in it. */
+  payload: { jobType: string, jobInstanceId: string }
 }
 
 /** A key endpoint on loopback. */
@@ -165,7 +188,27 @@ export class Fabric {
 
   /** Makes a poll: the question how a job instance is doing. */
   async poll ({ prefix = '', job, ...headers }: PollOptions = {}): Promise<Poll> {
-    return { method: 'GET', url: prefix + pathOf({ ...SAMPLE_JOB, ...job }), headers: await this.headers(headers) }
+    return { method: 'GET', url: prefix + pathOf({ ...SAMPLE_JOB, ...job }, GetItemJobInstanceState.url), headers: await this.headers(headers) }
+  }
+
+  /**
+   * Makes a request of the Extensibility Toolkit, for a workload with `api: 'extensibility-toolkit'` or `'both'`. Experimental:
+   * no contract is published as of November 2026.
+   *
+   * @example
+   * await fabric.toolkitRequest('onCreateJobInstance', { body: { executionData: { months: 12 } } })
+   * await fabric.toolkitRequest('onGetJobInstanceStatus', { prefix: '/workload-api', job: { jobInstanceId } })
+   */
+  async toolkitRequest (
+    operation: ToolkitOperation, { prefix = '', job, body, ...headers }: ToolkitRequestOptions = {}
+  ): Promise<ToolkitRequest> {
+    const { jobType, jobInstanceId, ...item } = { ...SAMPLE_JOB, ...job }
+    return {
+      method: 'POST',
+      url: prefix + pathOf(item, TOOLKIT_URLS[operation]),
+      headers: await this.headers(headers),
+      payload: { jobType, jobInstanceId, ...body }
+    }
   }
 
   /**
@@ -224,7 +267,12 @@ const SAMPLE_JOB: JobInstance = {
   jobInstanceId: '63f77191-432d-4ee6-9c5f-31a1a6987072'
 }
 
-function pathOf (job: JobInstance): string {
-  return Object.entries(job).reduce<string>(
-    (path, [name, value]) => path.replace(`:${name}`, encodeURIComponent(value)), GetItemJobInstanceState.url)
+const TOOLKIT_URLS = {
+  onCreateJobInstance: OnCreateJobInstance.url,
+  onGetJobInstanceStatus: OnGetJobInstanceStatus.url,
+  onCancelJobInstance: OnCancelJobInstance.url
+}
+
+function pathOf (parameters: Partial<JobInstance>, url: string): string {
+  return Object.entries(parameters).reduce((path, [name, value]) => path.replace(`:${name}`, encodeURIComponent(value)), url)
 }

@@ -15,7 +15,11 @@ await app.register(swagger, {
 })
 app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
 app.register(fabricJobs, {
-  resolveJobState: () => undefined, createJobInstance: () => {}, cancelJobInstance: () => undefined, authentication: false
+  resolveJobState: () => undefined,
+  createJobInstance: () => {},
+  cancelJobInstance: () => undefined,
+  authentication: false,
+  api: 'both'
 })
 
 const answer = await fetch(new URL('/openapi.json', await app.listen({ port: 0 })))

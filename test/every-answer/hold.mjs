@@ -1,5 +1,5 @@
 // Loaded into every process of the tests before anything else (`--import`). Whatever a server in it answers on the
-// plugin's route, by inject or over a socket, is held against the document that emit-document.mjs took from a running
+// plugin's routes, by inject or over a socket, is held against the document that emit-document.mjs took from a running
 // server: not against the types or schemas of this package. An answer off the document fails the process.
 import { subscribe } from 'node:diagnostics_channel'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -66,7 +66,7 @@ function onceWritten (raw, callback) {
 /** The operation that a request is for, whatever prefix its server has. */
 function operationOf ({ method, routeOptions: { url = '' } }) {
   // The server that the document comes from has none yet, and no such request either.
-  if (!url.includes(':jobInstanceId')) return undefined
+  if (!url.includes('/workspaces/:workspaceId/items/')) return undefined
   contract ??= readContract()
   const route = `${method === 'HEAD' ? 'GET' : method} ${url.slice(url.indexOf('/workspaces/'))}`
   return contract.get(route)

@@ -3,9 +3,9 @@ import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 
 import Fastify, { type FastifyInstance } from 'fastify'
-import fabricJobState, { WorkloadError, type JobState } from 'fastify-fabric-job-state'
+import fabricJobState, { fabricJobs, WorkloadError, type JobState } from 'fastify-fabric-job-state'
 import { GetItemJobInstanceState } from 'fastify-fabric-job-state/schemas'
-import { createFabric } from 'fastify-fabric-job-state/testing'
+import { createFabric, type ToolkitOperation } from 'fastify-fabric-job-state/testing'
 import t, { type Test } from 'tap'
 
 import { commandsToCopy } from '../../examples/workload/commands.js'
@@ -14,6 +14,15 @@ import type { JobWithCalls } from '../../examples/workload/job-recorder.js'
 
 const PATHS = ['/', '/page/page.css', '/page/page.js', '/page/icon.svg', '/fabric', '/fabric/headers']
 const PRIVATE_PATHS = [...PATHS, '/fabric/jobs', '/fabric/calls/1']
+
+/** The first event of a stream of recorded jobs. */
+async function firstData (body: ReadableStream | null): Promise<JobWithCalls[]> {
+  if (body === null) throw new Error('The stream has no body')
+  for await (const line of createInterface(Readable.from(body))) {
+    if (line.startsWith('data: ')) return JSON.parse(line.slice('data: '.length))
+  }
+  throw new Error('The stream ended')
+}
 
 async function workload (t: Test, options: Partial<FabricPageOptions> = {}): Promise<FastifyInstance> {
   const app = Fastify()
@@ -124,13 +133,7 @@ t.test('records the workload\'s jobs', async (t) => {
     }
     /** What the page gets when it is loaded. */
     const jobs = async (): Promise<JobWithCalls[]> => {
-      const { body } = await fetch(`${url}/fabric/jobs`)
-      if (body === null) throw new Error('The stream has no body')
-      const stream = Readable.from(body)
-      for await (const line of createInterface(stream)) {
-        if (line.startsWith('data: ')) return JSON.parse(line.slice('data: '.length))
-      }
-      throw new Error('The stream ended')
+      return await firstData((await fetch(`${url}/fabric/jobs`)).body)
     }
     return { app, url, call, jobs }
   }
@@ -188,6 +191,41 @@ t.test('records the workload\'s jobs', async (t) => {
       t.match(log, [/^SubjectAndApp authentication refused\nreason: /])
       t.equal(printed.join('').includes('SubjectAndApp authentication refused'), level === 'info', 'prints what it always did')
     }
+  })
+
+  t.test('records the jobs of the Extensibility Toolkit with those of the contract', async (t) => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    const states = new Map<string, JobState>()
+    await app.register(fabricPage, { fabric, api: '/workload-api', host: '127.0.0.1' })
+    await app.register(fabricJobs, {
+      prefix: '/workload-api',
+      authentication: fabric.authentication,
+      api: 'both',
+      createJobInstance: ({ jobInstanceId }) => { states.set(jobInstanceId, { status: 'NotStarted' }) },
+      resolveJobState: ({ jobInstanceId }) => states.get(jobInstanceId),
+      cancelJobInstance: () => ({ status: 'Cancelled' })
+    })
+    const prefix = '/workload-api'
+    const headers = { 'user-agent': 'curl/8.5.0' }
+    const call = async (operation: ToolkitOperation, body = {}) => {
+      const request = await fabric.toolkitRequest(operation, { prefix, body })
+      return (await app.inject({ ...request, url: `${request.url}?api-version=1`, headers: { ...request.headers, ...headers } })).statusCode
+    }
+    const poll = await fabric.poll({ prefix })
+    t.equal(await call('onCreateJobInstance'), 201)
+    t.equal((await app.inject(poll)).statusCode, 200)
+    t.equal(await call('onGetJobInstanceStatus'), 200)
+    t.equal(await call('onCancelJobInstance'), 200)
+    t.equal(await call('onGetJobInstanceStatus', { jobInstanceId: 7 }), 400)
+    t.equal(await call('onGetJobInstanceStatus', { jobType: '\ud800' }), 200)
+    t.equal((await app.inject({ ...poll, url: poll.url.replace('/workload-api', ''), headers })).statusCode, 404)
+
+    const { body } = await fetch(`${await app.listen({ host: '127.0.0.1', port: 0 })}/fabric/jobs`)
+    const recorded = await firstData(body)
+    t.equal(recorded.length, 1)
+    t.match(recorded[0]?.job, { startedBy: 'curl', jobInstanceId: ID, jobType: 'calculateForecast', path: poll.url, callCount: 5 })
+    t.strictSame(recorded[0]?.calls.map(({ outcome }) => outcome), ['NotStarted', 'NotStarted', 'NotStarted', 'Cancelled', 'NotStarted'])
   })
 
   t.test('keeps the latest hundred jobs only', async (t) => {

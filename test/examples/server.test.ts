@@ -57,6 +57,16 @@ class Server {
     }
   }
 
+  /** Asks by the API of the Extensibility Toolkit. */
+  async toolkit (operation: string, jobInstanceId: string, body: object = {}): Promise<{ status: number, body: Record<string, unknown> }> {
+    const response = await fetch(this.#jobs.replace(/jobTypes\/.*/, `jobs/${operation}`), {
+      method: 'POST',
+      headers: { ...this.#headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ jobType: 'calculateForecast', jobInstanceId, ...body })
+    })
+    return { status: response.status, body: Object(await response.json()) }
+  }
+
   async stranger (id: string): Promise<number> {
     return (await fetch(this.#jobs + id)).status
   }
@@ -105,6 +115,12 @@ t.test('the workload server runs jobs and tells how they are doing, also after a
   const cancellation = await before.cancel(cancelled)
   t.match(cancellation, { status: 200, body: { status: 'Cancelled', endTimeUtc: /Z$/ } })
   t.match(await before.cancel(plain), { status: 200, body: completed }, 'too late to cancel')
+
+  const toolkits = randomUUID()
+  t.match(await before.toolkit('onCreateJobInstance', toolkits, { executionData: { seconds: 600 } }), { status: 201, body: { status: /^(?:NotStarted|InProgress)$/ } })
+  t.match(await before.state(toolkits), { status: 200, body: { status: /^(?:NotStarted|InProgress)$/ } })
+  t.match(await before.toolkit('onCancelJobInstance', toolkits), { status: 200, body: { status: 'Cancelled' } })
+  t.strictSame(await before.toolkit('onGetJobInstanceStatus', toolkits), await before.state(toolkits))
 
   t.match(await before.state(randomUUID()), { status: 404, body: { errorCode: 'JobInstanceNotFound' } })
   t.match(await before.cancel(randomUUID()), { status: 404, body: { errorCode: 'JobInstanceNotFound' } })

@@ -101,3 +101,25 @@ for (const operation of ['CreateItemJobInstance', 'GetItemJobInstanceState', 'Ca
     invalid: [{ ...headers, 'x-ms-client-tenant-id': 'x' }, {}]
   }
 }
+
+const item = { workspaceId: id, itemType: 'Contoso.Forecast', itemId: id }
+const job = { jobType: 'forecast', jobInstanceId: id }
+for (const operation of ['OnCreateJobInstance', 'OnGetJobInstanceStatus', 'OnCancelJobInstance']) {
+  examples[`${operation}Params`] = {
+    valid: [item, { ...item, tenant: 'contoso' }],
+    invalid: [{ ...item, itemId: 'x' }, { ...item, itemType: undefined }, {}]
+  }
+  examples[`${operation}Headers`] = {
+    valid: [headers, { 'x-ms-client-tenant-id': id }], invalid: [{ ...headers, 'x-ms-client-tenant-id': 'x' }, {}]
+  }
+  examples[`${operation}Body`] = {
+    valid: [job, { ...job, more: 1 }],
+    invalid: [
+      { jobType: 'forecast' }, { jobInstanceId: id }, { ...job, jobType: '' }, { ...job, jobType: 1 }, { ...job, jobInstanceId: 'x' },
+      null, [job], 'forecast'
+    ]
+  }
+}
+examples['OnCreateJobInstanceBody']?.valid.push({ ...job, executionData: { months: [12] }, definition: {} })
+examples['OnCreateJobInstanceBody']?.invalid.push(
+  { ...job, executionData: null }, { ...job, executionData: [] }, { ...job, definition: 'text' })

@@ -21,7 +21,9 @@ function run (...args: string[]) {
 }
 
 t.test('What is committed is what the documents say', async (t) => {
-  for (const [file, text] of generate(freshDocuments())) t.equal(text, readFileSync(join(schemas, file), 'utf8'), file)
+  const toolkit = JSON.parse(readFileSync(join(schemas, 'extensibility-toolkit.json'), 'utf8'))
+  const modules = generate({ 'extensibility-toolkit.json': toolkit, ...freshDocuments() })
+  for (const [file, text] of modules) t.equal(text, readFileSync(join(schemas, file), 'utf8'), file)
   t.strictSame(run('--check'), { status: 0, stdout: ['schemas: as the OpenAPI documents say'], stderr: [] })
 })
 
@@ -104,6 +106,35 @@ t.test('Text from the document stays text', async (t) => {
   t.match(text, String.raw`'a-b': Type.Optional(Type.String({ description: 'It\'s "quoted" \\ and */ ends\nnothing.' }))`)
 })
 
+t.test('A body that is not a definition has a module, and a definition has none', async (t) => {
+  const withBody = (schema: object) => generate({
+    'openapi.json': withMethod('post', {
+      requestBody: { description: 'The job to start.', required: true, content: { 'application/json': { schema } } }
+    })
+  })
+  const own = withBody({ type: 'object', properties: { jobType: { type: 'string', minLength: 1 } }, required: ['jobType'] })
+  t.match(own.get('GetItemJobInstanceStateBody.ts'), `
+/** The job to start. */
+export const GetItemJobInstanceStateBody = Type.Object({
+  jobType: Type.String({ minLength: 1 })
+}, {
+  title: 'GetItemJobInstanceStateBody',
+  description: 'The job to start.'
+})
+export type GetItemJobInstanceStateBody = Static<typeof GetItemJobInstanceStateBody>
+`)
+  t.match(own.get('GetItemJobInstanceState.ts'), "import { GetItemJobInstanceStateBody } from './GetItemJobInstanceStateBody.js'")
+  t.match(own.get('GetItemJobInstanceState.ts'), '    body: GetItemJobInstanceStateBody,\n')
+  t.match(own.get('index.ts'), "export * from './GetItemJobInstanceStateBody.js'")
+
+  const $ref = '#/components/schemas/NameValuePair'
+  const annotated = withBody({ $ref, description: 'A pair.' })
+  t.match(annotated.get('GetItemJobInstanceStateBody.ts'), 'GetItemJobInstanceStateBody = Annotated(NameValuePair, {')
+  const definition = withBody({ $ref })
+  t.notOk(definition.has('GetItemJobInstanceStateBody.ts'))
+  t.match(definition.get('GetItemJobInstanceState.ts'), '    body: NameValuePair,\n')
+})
+
 t.test('A union is written on one line within another schema', async (t) => {
   const invokeType = { anyOf: [{ type: 'boolean' }, { type: 'string' }] }
   const text = generate({ 'odd.json': withSchema({ type: 'object', properties: { invokeType } }) }).get('Odd.ts')
@@ -140,7 +171,7 @@ t.test('A construct that it does not know is an error that names its place', asy
     [withSchema({ type: ['string', 'null'] }), odd, 'type: ["string","null"]'],
     [withSchema({}), odd, 'a schema without a type'],
     [withSchema({ type: 'array' }), `${odd}/items`, 'a schema without a type'],
-    [withSchema({ type: 'string', minLength: 1 }), odd, 'minLength: 1'],
+    [withSchema({ type: 'string', maxLength: 1 }), odd, 'maxLength: 1'],
     [withSchema({ $id: 'Odd', type: 'string' }), odd, '$id: "Odd"'],
     [withSchema({ $ref: 'other.json' }), odd, '$ref other.json'],
     [withSchema({ type: 'object', required: ['a'] }), odd, 'the required property a'],

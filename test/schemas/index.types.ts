@@ -7,7 +7,8 @@ import {
   CancelItemJobInstance, CreateItemJobInstance, CreateItemJobInstanceRequest, ErrorDetails,
   type ErrorExtendedInformation, ErrorResponse, type ErrorSource, GetItemJobInstanceState,
   type GetItemJobInstanceStateHeaders, type GetItemJobInstanceStateParams, ItemJobInstanceState,
-  type JobInstanceStatus, type JobInvokeType, NameValuePair
+  type JobInstanceStatus, type JobInvokeType, NameValuePair, type OnCancelJobInstanceBody, type OnCreateJobInstanceBody,
+  type OnCreateJobInstanceParams, type OnGetJobInstanceStatusBody
 } from '../../schemas/index.js'
 
 /** True only for types that the compiler takes for identical, optional properties and mutability included. */
@@ -48,6 +49,15 @@ const requests: CreateItemJobInstanceRequest[] = [
 ]
 // @ts-expect-error The invoke type is required.
 requests.push({ creationPayload: {} })
+
+// The bodies of the toolkit's operations.
+type Job = { jobType: string, jobInstanceId: string }
+holds<Same<OnGetJobInstanceStatusBody, Job>>()
+holds<Same<OnCancelJobInstanceBody, Job>>()
+holds<Same<OnCreateJobInstanceBody, {
+  jobType: string, jobInstanceId: string, executionData?: Record<string, unknown>, definition?: Record<string, unknown>
+}>>()
+holds<Same<OnCreateJobInstanceParams, Record<'workspaceId' | 'itemType' | 'itemId', string>>>()
 
 // Composition keeps the types.
 const status = Type.Pick(ItemJobInstanceState, ['status'])

@@ -155,6 +155,28 @@ t.test('a poll asks for any job instance, under any prefix, with any headers', a
   t.match(poll.headers.authorization, 'subjectToken=""')
 })
 
+t.test('a request of the Extensibility Toolkit has the item in its path and the job in its body', async (t) => {
+  const item = '/workspaces/e5ef604d-e14f-4a59-9133-75d5a0cb9334/items/Contoso.FinanceAnalytics.Forecast/b14cb7e7-d346-4751-9cfd-8c2767d53111'
+  for (const operation of ['onCreateJobInstance', 'onGetJobInstanceStatus', 'onCancelJobInstance'] as const) {
+    const { headers, ...request } = await fabric.toolkitRequest(operation)
+    t.strictSame(request, {
+      method: 'POST',
+      url: `${item}/jobs/${operation}`,
+      payload: { jobType: 'calculateForecast', jobInstanceId: '63f77191-432d-4ee6-9c5f-31a1a6987072' }
+    })
+    t.match(headers, { authorization: AUTHORIZATION, activityid: UUID })
+  }
+})
+
+t.test('a request of the Extensibility Toolkit is made for any job instance, under any prefix, with any headers and body', async (t) => {
+  const job = { itemType: 'a/:jobType', jobType: '$&é' }
+  const body = { executionData: { months: 12 }, jobInstanceId: 7 }
+  const request = await fabric.toolkitRequest('onCreateJobInstance', { prefix: '/api', job, body, subjectToken: '' })
+  t.match(request.url, /^\/api\/workspaces\/[\da-f-]{36}\/items\/a%2F%3AjobType\/[\da-f-]{36}\/jobs\/onCreateJobInstance$/)
+  t.strictSame(request.payload, { jobType: '$&é', jobInstanceId: 7, executionData: { months: 12 } })
+  t.match(request.headers.authorization, 'subjectToken=""')
+})
+
 t.test('keys are rotated: the old ones stay published until they are retired', async (t) => {
   const fabric = createFabric()
   const before = await fabric.appToken()

@@ -1,0 +1,12 @@
+import type { JobInstance } from './callbacks.js'
+
+/** The job that a request names, its UUIDs in lower case, without the parameters of the host's prefix. */
+export function jobInstance ({ workspaceId, itemType, itemId, jobType, jobInstanceId }: JobInstance): JobInstance {
+  return {
+    workspaceId: workspaceId.toLowerCase(),
+    itemType,
+    itemId: itemId.toLowerCase(),
+    jobType,
+    jobInstanceId: jobInstanceId.toLowerCase()
+  }
+}
