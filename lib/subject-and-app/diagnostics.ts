@@ -38,11 +38,11 @@ export interface TokenLookupMessage {
 export interface DiagnosticsChannel<Message> {
   /** The name to subscribe by in `node:diagnostics_channel`. */
   readonly name: string | symbol
-  /** Whether anybody listens: where nobody does, no message is made. */
+  /** Whether there are subscribers. Without one, no message is created. */
   readonly hasSubscribers: boolean
-  /** Calls the subscribers; what one of them throws is an uncaught exception of the process, not of the request. */
+  /** Calls the subscribers. An error that one of them throws is an uncaught exception; the request goes on. */
   publish (message: Message): void
-  /** Adds a subscriber, which is called synchronously, in the asynchronous context of the request. */
+  /** Adds a subscriber. It is called synchronously, in the asynchronous context of the request. */
   subscribe (subscriber: (message: Message) => void): void
   /** Removes a subscriber. */
   unsubscribe (subscriber: (message: Message) => void): void
@@ -59,8 +59,8 @@ export interface Diagnostics {
 }
 
 /**
- * Publishes what the hooks of Fastify do not show, for metrics and traces: the channels of `node:diagnostics_channel`, which
- * are those of all servers in the process. They cost nothing where nobody subscribes.
+ * Channels of `node:diagnostics_channel` for metrics and traces: they publish what Fastify's hooks do not show. All servers in the
+ * process share them. Without a subscriber they cost nothing.
  *
  * @example
  * diagnostics.refusal.subscribe(({ code, token }) => refusals.inc({ code, token }))

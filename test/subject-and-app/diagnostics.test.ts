@@ -13,6 +13,8 @@ import { REASONS } from '../../lib/subject-and-app/refusal.js'
 import { SigningKeys } from '../../lib/subject-and-app/signing-keys.js'
 import { createFabric } from '../../lib/testing/index.js'
 
+const CLAIMS = ['ver', 'tid', 'iss', 'aud', 'appid', 'azp', 'oid', 'nbf', 'exp', 'idtyp', 'scp']
+
 /** What a channel publishes during a test. */
 function record<Message> (t: Test, channel: DiagnosticsChannel<Message>): Message[] {
   const messages: Message[] = []
@@ -40,6 +42,7 @@ t.test('each refused request publishes the code, the token and the claim of its 
   t.equal(published.length, bad.length)
   t.strictSame(published, refusalsInLog().map(({ code, token, claim }) => ({ code, token, claim })))
   t.strictSame(published.filter(({ code }) => !Object.hasOwn(REASONS, code)), [])
+  t.strictSame(published.filter(({ claim }) => claim !== undefined && !CLAIMS.includes(claim)), [])
   t.strictSame(refusalsInLog().map(({ reason }) => reason), published.map(({ code }) => REASONS[code]))
   t.strictSame([...new Set(published.map(({ token }) => token))].sort(), ['app', 'subject', undefined])
 })
