@@ -26,15 +26,10 @@ export class AcceptedTokens {
 
   /** The token, if it was accepted as this kind, has not expired, and its signing key is still current. */
   get (kind: TokenKind, token: string, now: number): AcceptedToken | undefined {
-    const accepted = this.#find(kind, token, now)
-    if (tokenLookup.hasSubscribers) tokenLookup.publish({ token: kind, found: accepted !== undefined })
-    return accepted
-  }
-
-  #find (kind: TokenKind, token: string, now: number): AcceptedToken | undefined {
     const accepted = this.#tokens?.get(key(token))
-    if (accepted === undefined || accepted.principal.token !== token || accepted.kind !== kind) return undefined
-    return this.#isCurrent(accepted, now) ? accepted : undefined
+    const found = accepted !== undefined && accepted.principal.token === token && accepted.kind === kind && this.#isCurrent(accepted, now)
+    if (tokenLookup.hasSubscribers) tokenLookup.publish({ token: kind, found })
+    return found ? accepted : undefined
   }
 
   /** Caches a token, unless it is already past its `exp` and valid by the clock tolerance alone. */
