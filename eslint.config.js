@@ -25,7 +25,7 @@ export default [
   {
     // So does each property of the types that users write.
     files: [
-      'lib/{options,callbacks}.ts', 'lib/errors/*.ts', 'lib/subject-and-app/caller.ts', 'lib/testing/{fabric,registration}.ts',
+      'lib/{options,callbacks}.ts', 'lib/errors/*.ts', 'lib/subject-and-app/{caller,diagnostics}.ts', 'lib/testing/{fabric,registration}.ts',
       'lib/engines/{pg-boss,bullmq,job-options,job-context}.ts'
     ],
     plugins: { jsdoc },

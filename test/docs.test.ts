@@ -167,6 +167,18 @@ const runs: Record<string, (t: Test, code: string) => Promise<void>> = {
     t.strictSame((await app.inject(poll)).json(), { status: 'NotStarted' })
   },
 
+  async 'monitoring.md: Channels' (t, code) {
+    const { refusals }: { refusals: Map<string, number> } = await import(moduleOf(t, code))
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(fabricJobs, {
+      authentication: createFabric().authentication, createJobInstance () {}, resolveJobState: () => null, cancelJobInstance: () => null
+    })
+    const { url } = await createFabric().poll()
+    for (let i = 0; i < 2; i++) await app.inject(url)
+    t.strictSame([...refusals], [['AuthorizationMissing', 2]])
+  },
+
   async 'performance.md: Load shedding' (t, code) {
     const fabric = createFabric()
     const { workload } = await import(moduleOf(t, code))

@@ -3,8 +3,8 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 
 import fabricJobState, {
-  type AuthenticationHook, type AuthenticationOptions, type Caller, type ErrorAnswer, fabricJobState as named,
-  type FabricJobStateOptions, type JobInstance, type JobState, type JobStateContext, type JobStateResolver, subjectAndApp,
+  type AuthenticationHook, type AuthenticationOptions, type Caller, diagnostics, type ErrorAnswer, fabricJobState as named,
+  type FabricJobStateOptions, type JobInstance, type JobState, type JobStateContext, type JobStateResolver, type RefusalCode, subjectAndApp,
   toErrorResponse, WorkloadError, type WorkloadErrorOptions
 } from '../lib/index.js'
 import { createFabric, type Fabric } from '../lib/testing/index.js'
@@ -173,6 +173,17 @@ app.get('/', { onRequest: app.authenticateSubjectAndApp }, async (request) => {
   if (request.fabricCaller) request.fabricCaller.tenantId = ''
   return [tenantId, token]
 })
+
+// The messages of the channels have types.
+diagnostics.refusal.subscribe(({ code, token, claim }) => {
+  holds<Same<typeof code, RefusalCode>>()
+  holds<Same<typeof token, 'app' | 'subject' | undefined>>()
+  holds<Same<typeof claim, string | undefined>>()
+})
+// @ts-expect-error A message has no request, and so no headers.
+diagnostics.refusal.subscribe(({ request }) => request)
+// @ts-expect-error There is no such code.
+diagnostics.refusal.publish({ code: 'Unknown', token: undefined, claim: undefined })
 
 // A Fabric of one's own is what the plugin takes for Fabric.
 const fabric = createFabric({ tenantId: 'a' })

@@ -1,8 +1,11 @@
 import { LRUCache } from 'lru-cache'
 
+import { diagnostics } from './diagnostics.js'
 import type { TokenKind } from './refusal.js'
 import type { SigningKeys } from './signing-keys.js'
 import type { AcceptedToken } from './verify.js'
+
+const { tokenLookup } = diagnostics
 
 /**
  * A cache of accepted tokens; the least recently used are evicted first.
@@ -24,8 +27,9 @@ export class AcceptedTokens {
   /** The token, if it was accepted as this kind, has not expired, and its signing key is still current. */
   get (kind: TokenKind, token: string, now: number): AcceptedToken | undefined {
     const accepted = this.#tokens?.get(key(token))
-    if (accepted === undefined || accepted.principal.token !== token || accepted.kind !== kind) return undefined
-    return this.#isCurrent(accepted, now) ? accepted : undefined
+    const found = accepted !== undefined && accepted.principal.token === token && accepted.kind === kind && this.#isCurrent(accepted, now)
+    if (tokenLookup.hasSubscribers) tokenLookup.publish({ token: kind, found })
+    return found ? accepted : undefined
   }
 
   /** Caches a token, unless it is already past its `exp` and valid by the clock tolerance alone. */

@@ -139,11 +139,11 @@ export type RequestHeaders = Partial<Pick<IncomingMessage, 'rawHeaders'>> & Pick
 function readCredentials (headers: RequestHeaders, options: CheckedAuthenticationOptions): Credentials | Refusal {
   const authorization = onlyHeader(headers, 'authorization')
   if (authorization instanceof Refusal) return authorization
-  if (authorization === undefined) return new Refusal('the authorization header is missing')
+  if (authorization === undefined) return new Refusal('AuthorizationMissing')
   const tokens = splitAuthorization(authorization)
-  if (tokens === undefined) return new Refusal('the authorization header does not have the form of SubjectAndApp')
+  if (tokens === undefined) return new Refusal('AuthorizationMalformed')
   if (tokens.subjectToken === '' && options.subjectToken === 'required') {
-    return new Refusal('the subject token is empty', { token: 'subject', option: 'subjectToken' })
+    return new Refusal('SubjectTokenMissing', { token: 'subject', option: 'subjectToken' })
   }
   const clientTenantId = readTenant(headers)
   if (clientTenantId instanceof Refusal) return clientTenantId
@@ -157,39 +157,42 @@ function readTenant (headers: RequestHeaders): string | Refusal {
   const toolkitTenant = readUuid(headers, TOOLKIT_TENANT)
   if (toolkitTenant instanceof Refusal) return toolkitTenant
   if (tenant !== undefined && toolkitTenant !== undefined && tenant !== toolkitTenant) {
-    return new Refusal(`the ${TENANT} and ${TOOLKIT_TENANT} headers differ`)
+    return new Refusal('TenantsDiffer')
   }
-  return tenant ?? toolkitTenant ?? new Refusal(`the ${TENANT} header is missing`)
+  return tenant ?? toolkitTenant ?? new Refusal('TenantMissing')
 }
 
-function readUuid (headers: RequestHeaders, name: string): string | undefined | Refusal {
+function readUuid (headers: RequestHeaders, name: keyof typeof MALFORMED): string | undefined | Refusal {
   const value = onlyHeader(headers, name)
   if (value === undefined || value instanceof Refusal) return value
-  return isUuid(value) ? value.toLowerCase() : new Refusal(`the ${name} header is not a UUID`)
+  return isUuid(value) ? value.toLowerCase() : new Refusal(MALFORMED[name])
 }
 
 const TENANT = 'x-ms-client-tenant-id'
 const TOOLKIT_TENANT = 'ms-client-tenant-id'
 
+const REPEATED = { authorization: 'AuthorizationRepeated', [TENANT]: 'TenantRepeated', [TOOLKIT_TENANT]: 'ToolkitTenantRepeated' } as const
+const MALFORMED = { [TENANT]: 'TenantMalformed', [TOOLKIT_TENANT]: 'ToolkitTenantMalformed' } as const
+
 /**
  * The value of a header that must not be repeated. Read from `rawHeaders` where there are any, because in `headers` Node
  * keeps the first of several Authorization headers and joins others.
  */
-function onlyHeader ({ rawHeaders, headers }: RequestHeaders, name: string): string | undefined | Refusal {
+function onlyHeader ({ rawHeaders, headers }: RequestHeaders, name: keyof typeof REPEATED): string | undefined | Refusal {
   if (rawHeaders === undefined || rawHeaders.length === 0) return parsedHeader(headers, name)
   let value: string | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
     if (rawHeaders[i]?.length !== name.length || rawHeaders[i]?.toLowerCase() !== name) continue
-    if (value !== undefined) return new Refusal(`the ${name} header is repeated`)
+    if (value !== undefined) return new Refusal(REPEATED[name])
     value = rawHeaders[i + 1]
   }
   return value
 }
 
-function parsedHeader (headers: IncomingHttpHeaders, name: string): string | undefined | Refusal {
+function parsedHeader (headers: IncomingHttpHeaders, name: keyof typeof REPEATED): string | undefined | Refusal {
   if (!Object.hasOwn(headers, name)) return undefined
   const value = headers[name]
-  return Array.isArray(value) ? new Refusal(`the ${name} header is repeated`) : value
+  return Array.isArray(value) ? new Refusal(REPEATED[name]) : value
 }
 
 function toCaller (tenantId: string, { principal: { claims } }: AcceptedToken, subject: AcceptedToken | undefined): Caller {

@@ -72,9 +72,9 @@ export function checkClaims (
   if (!options.fabricAppIds.includes(applicationId)) {
     return unexpected(applicationClaim, options.fabricAppIds.join(' or '), 'fabricAppIds')
   }
-  if (!isUuid(oid)) return badClaim(token, 'oid', 'the claim is not a UUID')
-  if (!isNumericDate(nbf)) return badClaim(token, 'nbf', 'the claim is not a time')
-  if (!isNumericDate(exp)) return badClaim(token, 'exp', 'the claim is not a time')
+  if (!isUuid(oid)) return badClaim(token, 'oid', 'ClaimNotUuid')
+  if (!isNumericDate(nbf)) return badClaim(token, 'nbf', 'ClaimNotTime')
+  if (!isNumericDate(exp)) return badClaim(token, 'exp', 'ClaimNotTime')
 
   const tenantId = tid.toLowerCase()
   const identity = { iss, aud, tenantId, applicationClaim, applicationId, exp }
@@ -121,10 +121,10 @@ export function crossCheck (app: TokenIdentity, subject: TokenIdentity, clientTe
 export function checkScope ({ scopes }: TokenIdentity, { requiredScope }: CheckedAuthenticationOptions): Refusal | undefined {
   if (scopes.includes(requiredScope)) return undefined
   const received = scopes.length === 0 ? undefined : scopes.join(' ')
-  const { reason, details } = unexpectedClaim('subject', 'scp', {
+  const { code, details } = unexpectedClaim('subject', 'scp', {
     expected: requiredScope, received, option: 'requiredScope', hint: HINTS.noScope
   })
-  return new InsufficientScope(reason, details)
+  return new InsufficientScope(code, details)
 }
 
 const MAX_SECONDS = 8.64e12

@@ -3,14 +3,23 @@ import type { FetchImplementation } from 'jose'
 const MAX_BYTES = 1_000_000
 
 /**
- * Fetches a JWK set and gives its members, whatever they are.
+ * Requests a JWK set.
  *
  * @param fetch `globalThis.fetch`, or a test's own.
- * @throws Error that says what the key endpoint answered, or the error of `fetch`.
+ * @param signal bounds the time of the request and of reading the response.
+ * @throws the error of `fetch`.
  */
-export async function fetchKeys (fetch: FetchImplementation, jwksUri: string, signal: AbortSignal): Promise<unknown[]> {
+export function requestKeys (fetch: FetchImplementation, jwksUri: string, signal: AbortSignal): Promise<Response> {
   const headers = new Headers({ accept: 'application/json, application/jwk-set+json' })
-  const response = await fetch(jwksUri, { method: 'GET', headers, redirect: 'manual', signal })
+  return fetch(jwksUri, { method: 'GET', headers, redirect: 'manual', signal })
+}
+
+/**
+ * Reads the members of a JWK set, whatever they are.
+ *
+ * @throws Error that says what the key endpoint answered.
+ */
+export async function readKeys (response: Response, jwksUri: string): Promise<unknown[]> {
   if (response.status !== 200) {
     await response.body?.cancel()
     throw new Error(`The key endpoint answered ${response.status}${redirection(response, jwksUri)}, not 200`)

@@ -7,9 +7,12 @@ import { authenticationFailed, insufficientScope, signingKeysUnavailable } from 
 import { loggableError } from '../log/loggable-error.js'
 import type { Authenticator } from './authenticate.js'
 import type { Caller } from './caller.js'
+import { diagnostics } from './diagnostics.js'
 import { InsufficientScope, Refusal } from './refusal.js'
 import type { RefusalLog } from './refusal-log.js'
 import { SigningKeysUnavailable } from './signing-keys.js'
+
+const { refusal } = diagnostics
 
 /**
  * Authenticates a request by its SubjectAndApp tokens. It is an `onRequest` hook that rejects every request without valid
@@ -97,6 +100,7 @@ export function buildAuthenticationHook (
       request.fabricCaller = found
       return found
     }
+    if (refusal.hasSubscribers) refusal.publish({ code: found.code, token: found.details.token, claim: found.details.claim })
     // Only this line says why.
     refusalLog.write(request.log, found)
     return found instanceof InsufficientScope ? insufficientScope() : authenticationFailed()

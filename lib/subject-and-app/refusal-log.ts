@@ -21,7 +21,7 @@ interface Kind {
  * first refusal of each kind at `warn`, the following at `info`, and every ten minutes one at `warn` again, with the
  * number of `refusals` of its kind since the last warning.
  *
- * Reason, token and claim make a kind. All three come from this package: a caller cannot make new kinds.
+ * Code, token and claim make a kind. All three come from this package: a caller cannot make new kinds.
  */
 export class RefusalLog {
   readonly #kinds = new LRUCache<string, Kind>({ max: MAX_KINDS })
@@ -33,11 +33,11 @@ export class RefusalLog {
   }
 
   /** Writes the line of one refusal to the log of its request. */
-  write (log: Pick<FastifyBaseLogger, 'info' | 'warn'>, { reason, details }: Refusal): void {
-    const name = [reason, details.token, details.claim].join()
+  write (log: Pick<FastifyBaseLogger, 'info' | 'warn'>, { code, reason, details }: Refusal): void {
+    const name = [code, details.token, details.claim].join()
     const now = this.#now()
     const kind = this.#kinds.get(name)
-    const line = { reason, ...details }
+    const line = { reason, code, ...details }
     if (kind === undefined) {
       this.#kinds.set(name, { warnedAt: now, refusals: 0 })
       return log.warn(line, MESSAGE)

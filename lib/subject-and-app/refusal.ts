@@ -27,15 +27,51 @@ export interface RefusalDetails {
   readonly hint?: string
 }
 
+/** Why requests are refused: what metrics count, and the sentence in the log. Nothing that a caller sends is part of either. */
+export const REASONS = {
+  AuthorizationMissing: 'the authorization header is missing',
+  AuthorizationRepeated: 'the authorization header is repeated',
+  AuthorizationMalformed: 'the authorization header does not have the form of SubjectAndApp',
+  SubjectTokenMissing: 'the subject token is empty',
+  TenantMissing: 'the x-ms-client-tenant-id header is missing',
+  TenantRepeated: 'the x-ms-client-tenant-id header is repeated',
+  TenantMalformed: 'the x-ms-client-tenant-id header is not a UUID',
+  ToolkitTenantRepeated: 'the ms-client-tenant-id header is repeated',
+  ToolkitTenantMalformed: 'the ms-client-tenant-id header is not a UUID',
+  TenantsDiffer: 'the x-ms-client-tenant-id and ms-client-tenant-id headers differ',
+  TokenMalformed: 'the token is not a compact JWS of two JSON objects',
+  AlgorithmNotAllowed: 'JOSE header: alg is not RS256',
+  KeyIdMissing: 'JOSE header: kid is missing',
+  CriticalParameter: 'JOSE header: crit is not supported',
+  KeyInToken: 'JOSE header: the token brings its own key',
+  TokenTypeNotAllowed: 'JOSE header: typ is not that of an access token',
+  UnexpectedClaim: 'unexpected claim',
+  ClaimNotUuid: 'the claim is not a UUID',
+  ClaimNotTime: 'the claim is not a time',
+  InvalidClaim: 'the claim is invalid',
+  UnknownKey: 'no published key has this kid',
+  KeyOfOtherIssuer: 'the key of this kid signs for another issuer',
+  InvalidSignature: 'the signature is invalid',
+  TokenExpired: 'the token has expired',
+  TokenNotYetValid: 'the token is not valid yet'
+} as const
+
+/** Why a request is refused, as a label of metrics. */
+export type RefusalCode = keyof typeof REASONS
+
 /** Why a request is refused. A value, not an `Error`: a refusal needs no stack trace. */
 export class Refusal {
-  /** One of a fixed set of sentences: nothing that a caller sends is part of it. */
-  readonly reason: string
+  readonly code: RefusalCode
   readonly details: RefusalDetails
 
-  constructor (reason: string, details: RefusalDetails = {}) {
-    this.reason = reason
+  constructor (code: RefusalCode, details: RefusalDetails = {}) {
+    this.code = code
     this.details = details
+  }
+
+  /** The code as a sentence. */
+  get reason (): string {
+    return REASONS[this.code]
   }
 }
 
@@ -43,8 +79,8 @@ export class Refusal {
 export class InsufficientScope extends Refusal {}
 
 /** Refuses a token for a claim whose value is not an identifier, and so is not logged. */
-export function badClaim (token: TokenKind, claim: string, reason: string): Refusal {
-  return new Refusal(reason, { token, claim })
+export function badClaim (token: TokenKind, claim: string, code: RefusalCode): Refusal {
+  return new Refusal(code, { token, claim })
 }
 
 /** What {@link unexpectedClaim} says about a claim. */
@@ -59,7 +95,7 @@ export interface UnexpectedClaim {
 export function unexpectedClaim (
   token: TokenKind, claim: IdentifierClaim, { expected, received, option, hint }: UnexpectedClaim
 ): Refusal {
-  return new Refusal('unexpected claim', {
+  return new Refusal('UnexpectedClaim', {
     token, claim, expected, received: describe(received), ...(option && { option }), ...(hint && { hint })
   })
 }

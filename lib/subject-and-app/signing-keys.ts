@@ -2,10 +2,13 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { FetchImplementation } from 'jose'
 
 import { loggableError } from '../log/loggable-error.js'
-import { fetchKeys } from './fetch-keys.js'
+import { diagnostics } from './diagnostics.js'
+import { readKeys, requestKeys } from './fetch-keys.js'
 import { describe } from './refusal.js'
 import { importKeys } from './signing-key.js'
 import type { SigningKey } from './signing-key.js'
+
+const { keyFetch } = diagnostics
 
 /** Internal option of tests: serves the JWK set in process, in place of `fetch`. */
 export const jwksFetch: unique symbol = Symbol('jwksFetch')
@@ -148,8 +151,13 @@ export class SigningKeys {
   }
 
   async #tryToFetch (): Promise<void> {
+    const begin = performance.now()
+    let status: number | undefined
     try {
-      this.#replace(await this.#fetchPublished())
+      const signal = AbortSignal.any([AbortSignal.timeout(this.#timing.timeout), this.#closed.signal])
+      const response = await requestKeys(this.#fetch, this.#jwksUri, signal)
+      status = response.status
+      this.#replace(await this.#importPublished(response))
       this.#failure = undefined
     } catch (error) {
       this.#failure = error
@@ -159,11 +167,16 @@ export class SigningKeys {
     }
     this.#coolDownUntil = this.#now() + (this.isReady() ? this.#timing.coolDown : this.#timing.coolDownWithoutKeys)
     this.#schedule()
+    this.#publish(status, performance.now() - begin)
   }
 
-  async #fetchPublished (): Promise<Set<SigningKey>> {
-    const signal = AbortSignal.any([AbortSignal.timeout(this.#timing.timeout), this.#closed.signal])
-    const published = await importKeys(await fetchKeys(this.#fetch, this.#jwksUri, signal), this.#published)
+  #publish (status: number | undefined, duration: number): void {
+    if (!keyFetch.hasSubscribers || this.#closed.signal.aborted) return
+    keyFetch.publish({ jwksUri: this.#jwksUri, ok: this.#failure === undefined, status, duration, keys: this.#published.size })
+  }
+
+  async #importPublished (response: Response): Promise<Set<SigningKey>> {
+    const published = await importKeys(await readKeys(response, this.#jwksUri), this.#published)
     if (published.size === 0) throw new Error('The JWK set has no key that signs RS256')
     return published
   }

@@ -11,7 +11,7 @@ import type { TokenIdentity } from './claims.js'
 import { isCompactJws } from './header.js'
 import type { CheckedAuthenticationOptions } from './options.js'
 import { Refusal, badClaim, describe } from './refusal.js'
-import type { RefusalDetails, TokenKind } from './refusal.js'
+import type { RefusalCode, RefusalDetails, TokenKind } from './refusal.js'
 import { signsFor } from './signing-key.js'
 import type { SigningKey } from './signing-key.js'
 import type { SigningKeys } from './signing-keys.js'
@@ -52,7 +52,7 @@ export function isAccepted (token: AcceptedToken | UnverifiedToken): token is Ac
 /** Checks all of a token but its signature, which is the expensive part, and its time. */
 export function decode (kind: TokenKind, token: string, options: CheckedAuthenticationOptions): UnverifiedToken | Refusal {
   const parsed = parse(token)
-  if (parsed === undefined) return new Refusal('the token is not a compact JWS of two JSON objects', { token: kind })
+  if (parsed === undefined) return new Refusal('TokenMalformed', { token: kind })
   const kid = checkHeader(kind, parsed.header)
   if (kid instanceof Refusal) return kid
   const identity = checkClaims(kind, parsed.claims, options)
@@ -92,7 +92,7 @@ export async function verify (
     if (error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed) {
       return refuseTime(kind, error, currentDate, options)
     }
-    if (error instanceof errors.JOSEError) return new Refusal('the signature is invalid', { token: kind })
+    if (error instanceof errors.JOSEError) return new Refusal('InvalidSignature', { token: kind })
     throw error
   }
 }
@@ -104,7 +104,7 @@ function refuseKey (
   const { authority, jwksUri } = options
   const details = { token: kind, kid: describe(kid), jwksUri }
   if (keys.length === 0) {
-    return new Refusal('no published key has this kid', {
+    return new Refusal('UnknownKey', {
       ...details,
       option: 'jwksUri',
       hint: 'an application with its own signing key needs ?appid={client id} at the end of jwksUri'
@@ -112,7 +112,7 @@ function refuseKey (
   }
   const issuers = keys.map(({ issuer }) => String(issuer))
   const ofOneTenant = issuers.every((issuer) => issuer.startsWith(`${authority}/`))
-  return new Refusal('the key of this kid signs for another issuer', {
+  return new Refusal('KeyOfOtherIssuer', {
     ...details,
     expected: issuerV2(tenantId, options),
     received: describe(issuers.join(' or ')),
@@ -130,16 +130,16 @@ function refuseTime (
   const seconds = Math.round(now.getTime() / 1000 - Number(payload[claim]))
   const details = { token, claim, option: 'clockTolerance', hint: "compare this server's clock with a time server" } as const
   if (claim === 'exp') {
-    return new Refusal('the token has expired', {
+    return new Refusal('TokenExpired', {
       ...details, expected: `less than ${clockTolerance} seconds ago`, received: `${seconds} seconds ago`
     })
   }
   if (claim === 'nbf') {
-    return new Refusal('the token is not valid yet', {
+    return new Refusal('TokenNotYetValid', {
       ...details, expected: `in ${clockTolerance} seconds at most`, received: `in ${-seconds} seconds`
     })
   }
-  return badClaim(token, claim, 'the claim is invalid')
+  return badClaim(token, claim, 'InvalidClaim')
 }
 
 /** Parsed by jose, which parses it again when it verifies: one parser for the rules and for the signature. */
@@ -157,15 +157,15 @@ const TYPES = ['jwt', 'at+jwt', 'application/at+jwt']
 
 /** The `kid` of a token with a valid JOSE header. */
 function checkHeader (kind: TokenKind, { alg, kid, crit, typ, ...others }: Record<string, unknown>): string | Refusal {
-  const refuse = (reason: string, details: RefusalDetails = {}) => new Refusal(`JOSE header: ${reason}`, { token: kind, ...details })
-  if (alg !== 'RS256') return refuse('alg is not RS256', { expected: 'RS256', received: describe(alg) })
-  if (typeof kid !== 'string' || kid === '') return refuse('kid is missing')
-  if (crit !== undefined) return refuse('crit is not supported')
+  const refuse = (code: RefusalCode, details: RefusalDetails = {}) => new Refusal(code, { token: kind, ...details })
+  if (alg !== 'RS256') return refuse('AlgorithmNotAllowed', { expected: 'RS256', received: describe(alg) })
+  if (typeof kid !== 'string' || kid === '') return refuse('KeyIdMissing')
+  if (crit !== undefined) return refuse('CriticalParameter')
   // Keys come from the authority's set alone, never from the token.
-  if (BRINGS_KEY.some((name) => Object.hasOwn(others, name))) return refuse('the token brings its own key')
+  if (BRINGS_KEY.some((name) => Object.hasOwn(others, name))) return refuse('KeyInToken')
   // A token that the authority issued for another purpose says so here (RFC 8725, 3.11).
   if (typ !== undefined && !(typeof typ === 'string' && TYPES.includes(typ.toLowerCase()))) {
-    return refuse('typ is not that of an access token', { expected: 'JWT or at+jwt', received: describe(typ) })
+    return refuse('TokenTypeNotAllowed', { expected: 'JWT or at+jwt', received: describe(typ) })
   }
   return kid
 }

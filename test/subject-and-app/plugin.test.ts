@@ -77,6 +77,9 @@ t.test('whatever is wrong with the headers, the answer is one and the same, and 
     ['the x-ms-client-tenant-id header is repeated', { ...good, 'x-ms-client-tenant-id': [tenant, tenant] }],
     ['the x-ms-client-tenant-id header is not a UUID', { ...good, 'x-ms-client-tenant-id': `{${clientTenantId}}` }],
     ['the x-ms-client-tenant-id header is not a UUID', { ...good, 'x-ms-client-tenant-id': 'common' }],
+    ['the ms-client-tenant-id header is repeated', { ...good, 'ms-client-tenant-id': [tenant, tenant] }],
+    ['the ms-client-tenant-id header is not a UUID', { ...good, 'ms-client-tenant-id': 'common' }],
+    ['the x-ms-client-tenant-id and ms-client-tenant-id headers differ', { ...good, 'ms-client-tenant-id': clientId }],
     ['the token is not a compact JWS of two JSON objects', { ...good, authorization: authorization(appToken.slice(0, -1), subjectToken) }],
     ['the token is not a compact JWS of two JSON objects', { ...good, authorization: authorization(appToken, 'eyJh.eyJi.c2ln') }]
   ]

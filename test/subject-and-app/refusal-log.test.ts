@@ -24,6 +24,7 @@ t.test('the first refusal of a kind is logged at warn, the following at info, al
     level,
     msg: 'SubjectAndApp authentication refused',
     reason: 'unexpected claim',
+    code: 'UnexpectedClaim',
     token: 'app',
     claim: 'aud',
     expected: 'api://contoso.example',
@@ -32,11 +33,11 @@ t.test('the first refusal of a kind is logged at warn, the following at info, al
   })))
 })
 
-t.test('reason, token and claim make a kind', async (t) => {
+t.test('code, token and claim make a kind', async (t) => {
   const { lines, write } = setUp()
   for (const refusal of [
-    unexpectedAudience('a'), unexpectedClaim('subject', 'aud', { expected: 'x', received: 'y' }), badClaim('app', 'oid', 'the claim is not a UUID'),
-    badClaim('app', 'nbf', 'the claim is not a time'), new Refusal('authorization header is missing')
+    unexpectedAudience('a'), unexpectedClaim('subject', 'aud', { expected: 'x', received: 'y' }), badClaim('app', 'oid', 'ClaimNotUuid'),
+    badClaim('app', 'nbf', 'ClaimNotTime'), new Refusal('AuthorizationMissing')
   ]) {
     write(refusal)
     write(refusal)
@@ -59,7 +60,7 @@ t.test('a caller cannot make new kinds, or flood the log at warn, by the values 
   for (let i = 0; i < 10_000; i++) {
     time.now += 6
     write(unexpectedAudience(`audience ${i}`))
-    write(new Refusal('no published key has this kid', { token: 'app', kid: `kid ${i}` }))
+    write(new Refusal('UnknownKey', { token: 'app', kid: `kid ${i}` }))
   }
   t.equal(lines.filter(({ level }) => level === 'warn').length, 2)
 })
