@@ -5,7 +5,7 @@ import { LazySignal } from './deadline.js'
 import { correlationIds } from './log/correlation-ids.js'
 import type { Caller } from './subject-and-app/caller.js'
 
-/** The context of one call of a callback. What costs something is created on first access. */
+/** The context of one call of a callback. Costly parts are created on first access. */
 export class CallContext extends LazySignal implements JobStateContext {
   readonly request: FastifyRequest
   readonly caller: Caller | undefined

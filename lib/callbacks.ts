@@ -6,22 +6,22 @@ import type { Caller } from './subject-and-app/caller.js'
 /** A job instance: the path parameters of the request, the three UUIDs in lower case. */
 export type JobInstance = GetItemJobInstanceStateParams
 
-/** What a callback gets besides the job. */
+/** The context that a callback gets besides the job. */
 export interface JobStateContext {
   /** Fastify's request. */
   readonly request: FastifyRequest
   /** The request's logger: each line has `activityId` and `fabricRequestId`. */
   readonly log: FastifyBaseLogger
   /**
-   * Aborted at the deadline (`resolverTimeout`) and when the client disconnects: pass it to whatever can be cancelled.
+   * Aborted at the deadline (`resolverTimeout`) and when the client disconnects: pass it to queries and requests.
    * It is created lazily, on first access, so a callback that ignores it costs nothing.
    */
   readonly signal: AbortSignal
   /** The authenticated caller; `undefined` with `authentication: false`. */
   readonly caller: Caller | undefined
-  /** The `ActivityId` header, if any: correlates everything that one user interaction set off. */
+  /** The `ActivityId` header, if any: correlates everything that one user interaction started. */
   readonly activityId: string | undefined
-  /** The `RequestId` header, if any: the id to quote when reporting a problem to Microsoft. */
+  /** The `RequestId` header, if any: the ID to quote when reporting a problem to Microsoft. */
   readonly requestId: string | undefined
 }
 
@@ -30,7 +30,7 @@ type Time = Extract<keyof ItemJobInstanceState, `${string}TimeUtc`>
 /** Mapped from the contract's type, which keeps its descriptions. */
 type Times = { [K in keyof Pick<ItemJobInstanceState, Time>]: Date | string | null | undefined }
 
-/** `null` in an optional property means absent, as in rows of databases. */
+/** `null` in an optional property means absent, as in database rows. */
 type NullAsAbsent<T> = T extends object
   ? { [K in keyof T]: undefined extends T[K] ? NullAsAbsent<T[K]> | null : NullAsAbsent<T[K]> }
   : T

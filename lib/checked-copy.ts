@@ -6,19 +6,19 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import { formats, isoString, toUtc } from './formats.js'
 import { Bare, propertyOf } from './own-properties.js'
 
-/** A copy of a value that conforms to its schema, or what is wrong with the value. */
+/** A copy of a value that conforms to its schema, or a description of the problem. */
 export type CheckedCopy<T> = { value: T } | { problem: string }
 
 /**
- * Makes the function that checks a value of the host, such as a callback's answer, against a schema of the contract. It
- * returns a copy, in which:
+ * Makes a function that checks a value of the host, such as a callback's result, against a schema of the contract. That
+ * function returns a copy, in which:
  *
  * - each property was read once, so that a getter or a proxy cannot show one value to Ajv and another to the serializer;
- * - `null` in an optional property means absent, and properties that the schema does not have are dropped;
+ * - optional properties that are `null` are left out, and so are properties that the schema does not have;
  * - a `date-time`, given as a `Date` or as RFC 3339 with an offset, is in UTC with `Z`;
- * - every text is well-formed Unicode, because strict JSON readers refuse half a surrogate pair.
+ * - every text is well-formed Unicode, because strict JSON parsers refuse lone surrogates.
  *
- * Ajv validates the copy. The function that this returns never throws.
+ * Ajv validates the copy. The returned function never throws.
  *
  * @example
  * const check = checkedCopy(ItemJobInstanceState)
@@ -30,7 +30,7 @@ export function checkedCopy<T extends TSchema> (schema: T): (value: unknown) => 
   let validate: ValidateFunction<Static<T>> | undefined
   return (value) => {
     try {
-      // Compiled when it is first needed, because importing the package should cost no compilation.
+      // Compiled on first use, so that importing the package compiles nothing.
       validate ??= new Ajv({ formats, ownProperties: true }).compile<Static<T>>(schema)
       const copied = copy(value)
       return validate(copied) ? { value: copied } : { problem: `${validate.errors?.map(describeProblem).join('; ')}` }
@@ -40,7 +40,7 @@ export function checkedCopy<T extends TSchema> (schema: T): (value: unknown) => 
   }
 }
 
-/** Where Ajv found a problem, and what it is: `/status must be equal to one of the allowed values: …`. It contains no value. */
+/** The place and the kind of a problem: `/status must be equal to one of the allowed values: …`. Contains no value. */
 function describeProblem ({ instancePath, keyword, message = 'is invalid', params }: ErrorObject): string {
   const values: unknown = params.allowedValues
   return `${instancePath} ${message}${keyword === 'enum' && Array.isArray(values) ? `: ${values.join(', ')}` : ''}`.trimStart()
@@ -48,7 +48,7 @@ function describeProblem ({ instancePath, keyword, message = 'is invalid', param
 
 type Copier = (value: unknown) => unknown
 
-/** Values that are not what the schema says are copied as they are: Ajv then says what is wrong. */
+/** Values of another type than the schema's are copied unchanged: Ajv then reports the problem. */
 function copierOf (schema: TSchema): Copier {
   if (KindGuard.IsObject(schema)) return objectCopier(schema.properties)
   if (KindGuard.IsArray(schema)) return arrayCopier(schema.items)
@@ -77,7 +77,7 @@ function arrayCopier (items: TSchema): Copier {
     const copy: unknown[] = []
     for (const item of value) {
       copy.push(copyItem(item))
-      // Invalid in any array of the contract: there is no need to walk through a huge array of holes.
+      // An undefined item is invalid in every array of the contract: stop here, so that a huge sparse array is not traversed.
       if (item === undefined) break
     }
     return copy

@@ -3,25 +3,25 @@ import { Http2ServerResponse } from 'node:http2'
 
 import type { FastifyReply } from 'fastify'
 
-/** What {@link Deadline.run} does when time is up. */
+/** Callbacks of {@link Deadline.run}. */
 export interface Late {
-  /** Is called at the deadline; the caller of `run` gets the error that it returns. */
+  /** Called at the deadline; `run` rejects with the error that it returns. */
   onTimeout: () => Error
-  /** Is called when the work has settled, also after its deadline. */
+  /** Called when the work has settled, also after its deadline. */
   onSettled: () => void
-  /** Is called with what the work rejects with after its deadline. */
+  /** Called with the reason if the work rejects after its deadline. */
   onLateRejection: (reason: unknown) => void
 }
 
 interface Pending {
-  /** By `performance.now()`, in milliseconds. */
+  /** On the clock of `performance.now()`, in milliseconds. */
   readonly expires: number
   readonly expire: () => void
 }
 
 /**
- * Bounds the time of callbacks. All have the same timeout, so their deadlines pass in the order in which they were set, and
- * one timer serves them all: a timer for each request would cost an eighth of a poll's CPU time.
+ * Limits the time of callbacks. All have the same timeout, so their deadlines pass in the order in which they were set, and
+ * one timer serves them all: a timer for each request would be a large part of a poll's CPU time.
  */
 export class Deadline {
   readonly #timeout: number
@@ -33,7 +33,7 @@ export class Deadline {
     this.#timeout = timeout
   }
 
-  /** Runs work, and settles when it does, at the deadline at the latest. */
+  /** Runs work, and settles with its result, or rejects at the deadline. */
   run<T> (work: () => T | PromiseLike<T>, { onTimeout, onSettled, onLateRejection }: Late): Promise<T> {
     return new Promise((resolve, reject) => {
       let isLate = false
@@ -65,7 +65,7 @@ export class Deadline {
     if (this.#pending.size === 1) this.#timer.ref()
   }
 
-  /** The timer is left to the next request; while nothing is pending, it does not keep the process alive. */
+  /** Keeps the timer for the next request; without pending work it does not keep the process alive. */
   #delete (pending: Pending): void {
     this.#pending.delete(pending)
     if (this.#pending.size === 0) this.#timer?.unref()
@@ -85,14 +85,14 @@ export class Deadline {
   }
 }
 
-/** Runs work at once, and makes a promise of what it returns or throws. */
+/** Runs work synchronously, and returns its result or its error as a promise. */
 async function settle<T> (work: () => T | PromiseLike<T>): Promise<T> {
   return await work()
 }
 
 /**
  * The `signal` of one request: aborted at the deadline and when the client disconnects. The `AbortController` is created on
- * first access, because it costs more than everything else about a request.
+ * first access, because it costs more CPU time than all the rest of a request.
  */
 export class LazySignal {
   readonly #reply: FastifyReply
@@ -110,7 +110,7 @@ export class LazySignal {
     return this.#controller.signal
   }
 
-  /** Aborts the signal, unless the request is over. */
+  /** Aborts the signal, unless the request has ended. */
   abort (reason: Error): void {
     if (this.#isOver) return
     this.#reason = reason
@@ -118,7 +118,7 @@ export class LazySignal {
     this.#controller?.abort(reason)
   }
 
-  /** From now on there is nothing to abort. */
+  /** Ends the request: the signal is not aborted any more. */
   finish (): void {
     this.#isOver = true
     this.#stopWatching?.()
@@ -136,7 +136,7 @@ export class LazySignal {
       controller.abort(reason)
     }
     if (hasClientGone(this.#reply)) onClose()
-    // A pipelined request has no socket of its own before its turn, and its response would not be told.
+    // The response of a pipelined request has no socket until its turn, and so does not emit 'close'.
     const connection = raw.socket === null ? request.raw.socket : raw
     // A client may pipeline any number of requests.
     if (connection === request.raw.socket) setMaxListeners(0, connection)
@@ -150,7 +150,7 @@ function clientDisconnected (): Error {
   return new Error('The client closed the connection before the response.')
 }
 
-/** True once the client has closed the connection, or the stream of an HTTP/2 request, before it had the response. */
+/** True if the client closed the connection, or the stream of an HTTP/2 request, before it received the response. */
 export function hasClientGone ({ raw, request }: { raw: FastifyReply['raw'] | Http2ServerResponse, request: FastifyReply['request'] }): boolean {
   if (raw instanceof Http2ServerResponse) return raw.stream.destroyed
   return raw.destroyed || (raw.socket === null && request.raw.socket.destroyed)

@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 
-// What fastify-plugin sets on a plugin, and Fastify reads.
+// Properties that fastify-plugin sets on a plugin and Fastify reads.
 const SKIP_OVERRIDE = Symbol.for('skip-override')
 const DISPLAY_NAME = Symbol.for('fastify.display-name')
 
 /**
- * Makes a plugin that serves its routes in a scope of its own, under its prefix, however a host registers it: directly, wrapped
+ * Makes a plugin that serves its routes in a separate scope, under its prefix, however a host registers it: directly, wrapped
  * by `fastify-plugin`, or by a loader that does not encapsulate.
  *
- * The plugin that a host gets has no scope, so that a wrapper can take none away; it registers a named plugin that has one. It
- * has no name either: `@fastify/autoload` keeps only one of two files whose plugins have the same name.
+ * The plugin that a host gets is not encapsulated, so a wrapper cannot remove its scope; it registers a named plugin that is
+ * encapsulated. It has no plugin name: `@fastify/autoload` keeps only one of two files whose plugins have the same name.
  */
 export function encapsulated<Options extends object> (
   name: string, serve: (app: FastifyInstance, options: Options) => void
@@ -19,7 +19,7 @@ export function encapsulated<Options extends object> (
     name, fastify: '5.x', encapsulate: true
   })
   const plugin: FastifyPluginAsync<Options> = async (app, options) => {
-    // A wrapper that encapsulates has a scope, and Fastify has given it the prefix.
+    // After a wrapper that encapsulates, Fastify has applied the prefix already.
     const hasPrefix = Reflect.get(plugin, SKIP_OVERRIDE) === false
     await app.register(scoped, hasPrefix ? { ...options, prefix: '' } : options)
   }

@@ -9,7 +9,7 @@ export const formats = {
   'date-time': (text: string) => toUtc(text) !== undefined
 }
 
-/** A time as it is sent, on any day but a February 29: the common case, for which parsing costs 7% of a poll. */
+/** A time that is in the sent format already, on any day except February 29: this common case needs no parsing. */
 const CANONICAL = new RegExp('^\\d{4}-' +
   '(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)' +
   'T(?:[01]\\d|2[0-3])(?::[0-5]\\d){2}\\.\\d{3}Z$')
@@ -24,7 +24,7 @@ export function toUtc (text: string): string | undefined {
   return date !== undefined && isCalendarDate(date) ? isoString(Date.parse(text.toUpperCase())) : undefined
 }
 
-/** Years outside have no RFC 3339 form. */
+/** RFC 3339 cannot represent other years. */
 const YEAR_0 = Date.UTC(-1, 12)
 const YEAR_9999 = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
@@ -33,7 +33,7 @@ export function isoString (time: number): string | undefined {
   return time >= YEAR_0 && time <= YEAR_9999 ? new Date(time).toISOString() : undefined
 }
 
-/** `Date.parse` takes February 30 for March 2; a date of the calendar comes back as it went in. */
+/** `Date.parse` turns February 30 into March 2: a date exists if it is the same after parsing and formatting. */
 function isCalendarDate (date: string): boolean {
   return isoString(Date.parse(date))?.startsWith(date) ?? false
 }

@@ -5,10 +5,10 @@ import { invalidJobState, jobInstanceNotFound } from './errors/failures.js'
 const checkState = checkedCopy(ItemJobInstanceState)
 
 /**
- * Checks the answer of a callback against the contract.
+ * Checks the result of a callback against the contract.
  *
  * @returns a copy that conforms to it
- * @throws {WorkloadError} 404 for `null` and `undefined`, 500 `InvalidJobState` for an answer that does not conform
+ * @throws {WorkloadError} 404 for `null` and `undefined`, 500 `InvalidJobState` for a result that does not conform
  */
 export function checkedJobState (answer: unknown): ItemJobInstanceState {
   if (answer === null || answer === undefined) throw jobInstanceNotFound()

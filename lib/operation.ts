@@ -21,17 +21,17 @@ import {
 import type { AuthenticationHook } from './subject-and-app/hook.js'
 import { validatorCompilerFor } from './validation.js'
 
-/** An operation: its route, as a module of `schemas/` has it, and the callback that answers a valid request. */
+/** An operation: its route, from a module of `schemas/`, and the callback that answers a valid request. */
 export interface Operation {
   readonly method: 'GET' | 'POST'
   readonly url: string
   readonly schema: { readonly operationId: string, readonly params: TObject, readonly response: object }
   readonly successStatus: SuccessStatus
-  /** Calls the host's callback for the job that the request names; returns what the callback returns. */
+  /** Calls the host's callback for the job of the request, and returns its result. */
   readonly call: (request: ValidRequest, context: CallContext) => unknown
 }
 
-/** What the schemas of the operations let through; of it, a request has what the schemas of its own operation have. */
+/** The parameters and the body of a valid request. A request has only those that its operation has. */
 export interface ValidRequest {
   readonly params: GetItemJobInstanceStateParams
   readonly body: CreateItemJobInstanceRequest & OnCreateJobInstanceBody
@@ -39,7 +39,7 @@ export interface ValidRequest {
 
 interface RouteTypes { Params: ValidRequest['params'], Body: ValidRequest['body'] }
 
-/** What the operations of one registration share. */
+/** The parts that the operations of one registration share. */
 export interface Services {
   /** `undefined` with `authentication: false`. */
   readonly authenticate: AuthenticationHook | undefined
@@ -48,7 +48,7 @@ export interface Services {
   readonly timeout: number
   /** Fastify's `config` of the routes. */
   readonly config: FastifyContextConfig
-  /** What the OpenAPI document says instead of the contract's. */
+  /** Properties of the OpenAPI document that replace the contract's. */
   readonly documented: { tags?: NonNullable<SharedOptions['tags']>, security?: NonNullable<SharedOptions['security']> }
   /** True once the server has begun to close. */
   readonly isClosing: () => boolean
@@ -67,7 +67,7 @@ export function serveOperation (
 ): void {
   async function handler (request: FastifyRequest<RouteTypes>, reply: FastifyReply): Promise<string | undefined> {
     try {
-      // Authentication belongs to the request: it also counts where a hook of the host kept the route's hook from running.
+      // Not only in the route's hook: a hook of the host may prevent that hook from running.
       const caller = authenticate && await authenticate(request)
       prepare(reply, successStatus)
       const context = new CallContext(reply, caller)
@@ -104,23 +104,23 @@ export function serveOperation (
     serializerCompiler,
     preSerialization: conformTo(successStatus),
     onSend: (request, reply, payload, done) => {
-      // Fastify says so to requests that come while it closes; the connection of one that came before would stay open.
+      // Fastify closes the connections of requests that arrive while it closes, but not of requests from before.
       if (isClosing() && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
       done(null, conformText(reply, payload))
     },
     errorHandler,
-    // @fastify/response-validation would compile the schemas with an Ajv of its own. The answer is checked above.
+    // @fastify/response-validation would compile the schemas with another Ajv. The handler checks the response.
     responseValidation: false
   }
   app.route(route)
 }
 
-/** False for `logger: false`, whose logger is its own child: a host that logs nothing should not pay for ids in the log. */
+/** False for `logger: false`, whose logger returns itself as its child: without a log, no correlation IDs are needed. */
 function isLogging ({ log }: FastifyInstance): boolean {
   return log.child({}) !== log
 }
 
-/** The operations that the document of a server has: an `operationId` stands once in an OpenAPI document. */
+/** The operations in the OpenAPI document of each server: an `operationId` must be unique in a document. */
 const documented = new WeakMap<FastifyInstance['server'], Set<string>>()
 
 function documentedOnce<T extends { operationId: string }> (app: FastifyInstance, schema: T): Omit<T, 'operationId'> {

@@ -1,13 +1,13 @@
-/** What Fastify and its loaders give to every plugin. */
-const FASTIFYS = ['prefix', 'logLevel', 'logSerializers']
+/** Options that Fastify and its loaders pass to every plugin. */
+const FASTIFY_OPTIONS = ['prefix', 'logLevel', 'logSerializers']
 
-/** The names of options that are neither of the plugin nor of Fastify. Loaders of plugins hand on options of their own. */
+/** The names of options that belong neither to the plugin nor to Fastify. Loaders of plugins pass on other options. */
 export function unknownNames (options: object, known: readonly string[]): string[] {
-  return Object.keys(options).filter((name) => !known.includes(name) && !FASTIFYS.includes(name))
+  return Object.keys(options).filter((name) => !known.includes(name) && !FASTIFY_OPTIONS.includes(name))
 }
 
 /**
- * The options that a name is nearly: those of which one or two letters are wrong (`resolverTimout`), else those that contain the
+ * The options with a similar name: those that differ in one or two letters (`resolverTimout`), else those that contain the
  * name (`timeout`) or begin like it (`resolver`).
  */
 export function similarNames (name: string, known: readonly string[]): string[] {
@@ -18,7 +18,7 @@ export function similarNames (name: string, known: readonly string[]): string[] 
   return known.filter((each) => each.toLowerCase().includes(written) || each.toLowerCase().startsWith(beginning))
 }
 
-/** How many letters of a name may be wrong: none of a short one, to which other words are as near (`app` to `api`). */
+/** The number of letters that may differ: none in a short name, because other words are as similar (`app` and `api`). */
 function tolerance ({ length }: string): number {
   if (length < SHORT) return 0
   return length < LONG ? 1 : 2
@@ -26,10 +26,10 @@ function tolerance ({ length }: string): number {
 
 const SHORT = 4
 const LONG = 10
-/** So many letters say what is meant: `resolve`, `timeout`, `authent`. */
+/** This many letters are enough to recognize an option: `resolve`, `timeout`, `authent`. */
 const SIGNIFICANT = 7
 
-/** How many letters have to be inserted, removed or replaced to make one text of the other (Levenshtein). */
+/** The Levenshtein distance: how many letters have to be inserted, removed or replaced. */
 function distance (from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, i) => i)
   for (const [i, letter] of [...from].entries()) {

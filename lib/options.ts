@@ -56,7 +56,7 @@ const DEFAULT_RESOLVER_TIMEOUT = 10_000
 const LONGEST_TIMEOUT = 2 ** 31 - 1
 
 /**
- * Checks the options that both plugins have, and fills in the defaults; `authentication` is checked where it is used.
+ * Checks the options that both plugins share, and adds the defaults. `authentication` is checked where it is used.
  *
  * @throws {TypeError} with a message that says what to write.
  */
@@ -89,8 +89,8 @@ const CALLBACKS = {
 const SHARED = ['resolverTimeout', 'authentication', 'config', 'tags', 'security', 'api']
 
 /**
- * Checks the names of the options, and that the callbacks are functions. Options that are not the plugin's are ignored, with
- * one warning; a name that seems to be meant for the plugin is refused.
+ * Checks the names of the options, and that the callbacks are functions. Options that the plugin does not have are ignored, with
+ * one warning; a name that is similar to one of the plugin's options is refused.
  *
  * @returns a copy of the options that inherits nothing
  * @throws {TypeError} with a message that says what to write.
@@ -112,7 +112,7 @@ export function checkCallbacks<T extends object> (
   return own
 }
 
-/** Refuses a name that is nearly one of the plugin's options, or an option that belongs elsewhere. */
+/** Refuses a name that is similar to one of the plugin's options, or an option that belongs elsewhere. */
 function refuseMistaken (name: string, known: readonly string[]): void {
   if (Object.hasOwn(CALLBACKS, name)) throw refusal(`${name} is an option of fabricJobs, which serves all three operations`)
   if (AUTHENTICATION_OPTIONS.includes(name)) throw refusal(`${name} is an option of authentication: authentication: { ${name}: … }`)
@@ -120,7 +120,7 @@ function refuseMistaken (name: string, known: readonly string[]): void {
   if (similar.length > 0) throw refusal(`there is no option "${name}": write ${similar.join(' or ')}`)
 }
 
-/** An error of registration, which says what to write. */
+/** Creates an error of registration; its message says what to write. */
 export function refusal (message: string): TypeError {
   return new TypeError(`fastify-fabric-job-state: ${message}.`)
 }

@@ -7,7 +7,7 @@ import { isAuthenticationHook, type AuthenticationHook } from './subject-and-app
 import { createAuthentication } from './subject-and-app/plugin.js'
 
 /**
- * Checks the options that both plugins have, and makes what their operations share.
+ * Checks the options that both plugins share, and creates the services of their operations.
  *
  * @throws {TypeError} with a message that says what to write.
  */
@@ -30,7 +30,7 @@ export function register (app: FastifyInstance, options: SharedOptions): Service
   }
 }
 
-/** The plugin's own authentication, a parent scope's, or none where the host says so. */
+/** The plugin's own authentication, the one of a parent scope, or none with `authentication: false`. */
 function authenticationHook (
   app: FastifyInstance, authentication: SharedOptions['authentication']
 ): AuthenticationHook | undefined {
@@ -50,7 +50,7 @@ function authenticationHook (
   return app.authenticateSubjectAndApp
 }
 
-/** Where a path parameter is longer, Fastify responds with 414 by itself, in its own form. */
+/** For a longer path parameter, Fastify itself responds with 414, in its own format. */
 const LONGEST_PARAM = 256
 
 function warnOfShortParams (app: FastifyInstance): void {

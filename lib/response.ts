@@ -18,7 +18,7 @@ const STATE_SCHEMAS = { 200: '200', 201: '201' } as const
 /**
  * Compiles the serializers of the responses for Fastify.
  *
- * That of `default` must never throw: after a hook of the host has failed twice, Fastify calls it with an error.
+ * The serializer of `default` must never throw: after a hook of the host has failed twice, Fastify calls it with an error.
  */
 export const serializerCompiler: FastifySerializerCompiler<object> = ({ schema, httpStatus }) => {
   const stringify = fastJson(schema)
@@ -27,12 +27,12 @@ export const serializerCompiler: FastifySerializerCompiler<object> = ({ schema, 
 }
 
 /**
- * Prepares a response: before the callback is called, because a response of somebody else may be under way when it returns.
+ * Prepares a response. It is called before the callback, because another response may be in progress when the callback returns.
  *
- * The body is a text that is final: the serializers of the host are for the host's own objects.
+ * The body is serialized already, so the reply gets a serializer that returns it unchanged, in place of the host's.
  */
 export function prepare (reply: FastifyReply, statusCode: number): FastifyReply {
-  reply.code(statusCode).header('cache-control', 'no-store').serializer(asItIs)
+  reply.code(statusCode).header('cache-control', 'no-store').serializer(unchanged)
   return statusCode === 202 ? reply : reply.type(`${JSON_TYPE}; charset=utf-8`)
 }
 
@@ -44,19 +44,19 @@ export function serialize (reply: FastifyReply, status: '200' | '201' | 'default
   return String(reply.serializeInput(Object.assign(new Bare(), body), status, JSON_TYPE))
 }
 
-/** Serializes the answer of a callback; with 202 nothing of it is sent. */
+/** Serializes the result of a callback; with 202 the response has no body. */
 export function serializeAnswer (reply: FastifyReply, successStatus: SuccessStatus, answer: unknown): string | undefined {
   return successStatus === 202 ? undefined : serialize(reply, STATE_SCHEMAS[successStatus], checkedJobState(answer))
 }
 
-function asItIs (text: string): string {
+function unchanged (text: string): string {
   return text
 }
 
-/** Replies whose error response was sent, or is on its way through the hooks of the host. */
+/** Replies whose error response was sent, or is being processed by the host's hooks. */
 const answered = new WeakSet<FastifyReply>()
 
-/** True if another response is under way: then nothing more may be sent. */
+/** True if another response is in progress: then nothing more may be sent. */
 export function wasAnswered (reply: FastifyReply): boolean {
   if (!answered.has(reply)) return false
   reply.hijack()
@@ -72,8 +72,8 @@ export function errorHandler (error: unknown, _request: FastifyRequest, reply: F
 }
 
 /**
- * Makes a `preSerialization` hook. The handler and the error handler send text, so it gets what a hook of the host sends instead
- * of them, and makes it a response that conforms to the contract.
+ * Makes a `preSerialization` hook. The handler and the error handler send text, so the hook runs only for an object that a hook
+ * of the host sends instead. It converts the object to a response that conforms to the contract.
  */
 export function conformTo (successStatus: SuccessStatus) {
   return async (_request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<string> => {
@@ -88,7 +88,7 @@ export function conformTo (successStatus: SuccessStatus) {
   }
 }
 
-/** What a hook of the host sends as an error without a body or as a text that is not JSON, as an `ErrorResponse`. */
+/** Replaces an error that a hook of the host sends without a body, or as a text that is not JSON, by an `ErrorResponse`. */
 export function conformText (reply: FastifyReply, payload: unknown): unknown {
   if (reply.statusCode < 400 || (payload !== undefined && typeof payload !== 'string')) return payload
   if (/\bjson\b/.test(String(reply.getHeader('content-type')))) return payload

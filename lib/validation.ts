@@ -7,7 +7,7 @@ import { formats } from './formats.js'
 /**
  * Compiles the validators of path parameters and body for Fastify: Ajv with the contract's two formats.
  *
- * The request headers are in the schema for the document: authentication judges them, and the ids may be absent.
+ * The schema of the request headers is for the OpenAPI document only: authentication checks the headers.
  *
  * @param params the schema of the path parameters
  */
@@ -19,7 +19,7 @@ export function validatorCompilerFor (params: TObject): FastifySchemaCompiler<Fa
   }
 }
 
-/** The router has an empty string for a parameter that the path lacks (`//`); the contract requires them all. */
+/** For an empty path segment (`//`) the router passes an empty string; the contract requires every parameter. */
 function withoutEmptyStrings (params: TObject): object {
   const properties = Object.entries(params.properties).map(([name, schema]) =>
     [name, schema.format === undefined ? { ...schema, minLength: 1 } : schema])

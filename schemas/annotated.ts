@@ -1,6 +1,6 @@
 import type { SchemaOptions, TSchema } from '@sinclair/typebox'
 
-/** A copy of a schema under other annotations, as a property has its own description over that of its definition. */
+/** Copies a schema with other annotations, e.g. the description of a property in place of its definition's. */
 export function Annotated<T extends TSchema> (schema: T, annotations: SchemaOptions): T {
   return { ...schema, ...annotations }
 }

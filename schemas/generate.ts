@@ -3,7 +3,7 @@
  * `extensibility-toolkit.json` the experimental operations of the Extensibility Toolkit.
  *
  *     npm run generate              writes the modules
- *     npm run generate -- --check   fails where the folder is not what would be written
+ *     npm run generate -- --check   fails if a module differs from the one that would be written
  */
 import { existsSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -72,7 +72,7 @@ export interface Schema {
   examples?: unknown[]
 }
 
-/** What is read or may be passed over. Anything else would be lost in silence, so it is refused. */
+/** The supported keywords. Any other keyword would be lost silently, so it is refused. */
 const known = {
   methods: ['get', 'put', 'post', 'patch', 'delete'],
   operation: [
@@ -101,13 +101,13 @@ const parameterPrefix = '#/components/parameters/'
 const lineWidth = 120
 
 /**
- * The modules that follow from OpenAPI documents: one for each definition, three or four for each operation (its path
- * parameters, its request headers, its body unless that is a definition, and itself), and the index of them all.
- * Documents may have definitions in common.
+ * Generates the modules of OpenAPI documents: one for each definition, three or four for each operation (its path
+ * parameters, its request headers, its body unless that is a definition, and the operation itself), and an index.
+ * Documents may share definitions.
  *
- * @param documents by their files' names
- * @returns the text of each module by its file's name
- * @throws {Error} at a construct that it does not know, naming its place in the document
+ * @param documents by their file names
+ * @returns the text of each module by its file name
+ * @throws {Error} for an unsupported construct, with its place in the document
  */
 export function generate (documents: Record<string, OpenApiDocument>): Map<string, string> {
   const definitions = definitionModules(documents)
@@ -152,7 +152,7 @@ function schemaModule (name: string, schema: Schema, place: string): string {
   ])
 }
 
-/** An operation with its place in a document, and its parameters without references. */
+/** An operation with its place in a document and its resolved parameters. */
 interface PlacedOperation {
   place: string
   path: string
@@ -218,7 +218,7 @@ const fastifyUrl = (path: string) => path.replace(/\{(\w+)\}/g, ':$1')
 const parametersIn = (where: string, parameters: Parameter[]) =>
   parameters.filter((parameter) => parameter.in === where)
 
-/** Not closed: a host's prefix has parameters of its own, clients and proxies add headers. */
+/** Additional properties are allowed: a host's prefix may have other parameters, and clients and proxies add headers. */
 function asObject (title: string, description: string, parameters: Parameter[]): Schema {
   return {
     title,
@@ -267,7 +267,7 @@ function operationModule (name: string, { place, path, method, operation, parame
   ])
 }
 
-/** Not by media type: Fastify passes a body of any other media type unchecked then. And it always requires a body. */
+/** Without the media type: with it, Fastify does not validate bodies of other media types. A body is always required then. */
 function bodySchema (requestBody: RequestBody, place: string): Schema {
   refuseUnknown(requestBody, known.requestBody, place)
   refuseUnknown(requestBody.content, known.content, `${place}/content`)
@@ -281,11 +281,11 @@ function bodyName (name: string, requestBody: RequestBody, place: string): strin
   return isDefinition(body) ? schemaCode(body, place, 'inline') : `${name}Body`
 }
 
-/** By media type: the response and its body have a description each, and @fastify/swagger leaves the body as it is. */
+/** With the media type, so that the response and its body each have a description, and @fastify/swagger keeps the body. */
 function responseCode (response: Response, place: string): string {
   refuseUnknown(response, known.response, place)
   const { description, content } = response
-  // What @fastify/swagger takes for a response without a body; `undefined` is what a handler sends then.
+  // @fastify/swagger documents this as a response without a body; the handler sends `undefined`.
   if (content === undefined) return `Type.Unsafe<undefined>(Type.Null(${literal({ description })}))`
 
   refuseUnknown(content, known.content, `${place}/content`)
@@ -315,7 +315,7 @@ function schemasIn (schema: Schema): Schema[] {
   return [schema, ...[...anyOf, ...(items ? [items] : []), ...Object.values(properties)].flatMap(schemasIn)]
 }
 
-/** An enum or a definition is all that a module can do with without `Type`. */
+/** A module needs `Type` unless it consists of enums and definitions. */
 function typeboxImports (schemas: Schema[]): string[] {
   const needsType = schemas.flatMap(schemasIn).some((schema) => schema.$ref === undefined && schema.enum === undefined)
   return [needsType
@@ -339,7 +339,7 @@ const definitionName = ($ref: string) => $ref.slice(definitionPrefix.length)
 const moduleText = (blocks: string[][]) =>
   `${firstLine}${blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`
 
-/** How an object is written: on one line, or with a line for each property after an indentation of so many spaces. */
+/** The layout of an object: on one line, or one line for each property with this indentation, in spaces. */
 type Layout = 'inline' | number
 
 function schemaCode (schema: Schema, place: string, layout: Layout = 0): string {
@@ -359,14 +359,14 @@ function schemaCode (schema: Schema, place: string, layout: Layout = 0): string 
     : call('StringEnum', layout, others, literal(values))
 }
 
-/** The definition itself, so that it stands alone; what stands beside the reference goes over it. */
+/** The definition itself, so that the schema contains no reference; keywords beside the reference replace its annotations. */
 function referenceCode ($ref: string, options: Schema, place: string, layout: Layout): string {
   if (!$ref.startsWith(definitionPrefix)) throw unknownConstruct(place, `$ref ${$ref}`)
   const name = definitionName($ref)
   return isAnnotated({ $ref, ...options }) ? call('Annotated', layout, options, name) : name
 }
 
-/** A string beside an enum is an enum that may grow: `string & {}` keeps its known values in the static type. */
+/** A string beside an enum is an extensible enum: `string & {}` keeps the known values in the static type. */
 function unionCode (schemas: Schema[], place: string, layout: Layout): string {
   const isOpenEnum = schemas.some((schema) => schema.enum !== undefined)
   const codes = schemas.map((schema, index) => {
@@ -396,13 +396,13 @@ function propertiesCode (properties: Record<string, Schema>, required: string[],
   return lines.length === 0 ? '{}' : `{\n${lines.join(',\n')}\n}`
 }
 
-/** True for a reference alone. */
+/** True for a reference without other keywords. */
 const isDefinition = (schema: Schema) => schema.$ref !== undefined && !isAnnotated(schema)
 
-/** True for a reference with other keywords beside it. */
+/** True for a reference with other keywords. */
 const isAnnotated = (schema: Schema) => schema.$ref !== undefined && Object.keys(schema).length > 1
 
-/** On one line where that fits, with room for a comma. */
+/** On one line if it fits, with a comma. */
 function propertyCode (name: string, value: (layout: Layout) => string, indent: number): string {
   const [inline = '', spread = ''] = (['inline', indent] as const).map((layout) =>
     `${' '.repeat(indent)}${propertyName(name)}: ${value(layout)}`)
@@ -415,7 +415,7 @@ function call (name: string, layout: Layout, options: Schema, ...args: string[])
   return `${name}(${given.join(', ')})`
 }
 
-/** A JSON value as code; what an object or an array holds stays on its line. */
+/** A JSON value as code; nested objects and arrays are on one line. */
 function literal (value: unknown, layout: Layout = 'inline'): string {
   if (typeof value === 'string') return quoted(value)
   if (Array.isArray(value)) return `[${value.map((item) => literal(item)).join(', ')}]`
@@ -447,9 +447,9 @@ function refuseUnknown (part: object, names: string[], place: string): void {
 }
 
 const unknownConstruct = (place: string, construct: string) => new Error(
-  `${place}: the generator does not know ${construct}. Write it otherwise, or teach schemas/generate.ts.`)
+  `${place}: the generator does not support ${construct}. Write it in another way, or add it to schemas/generate.ts.`)
 
-/** A file that is not what the document says; `text` is what it should hold, `undefined` where it should not be. */
+/** A file that differs from the documents; `text` is its correct content, or `undefined` if the file should not exist. */
 type Difference = { file: string, text: string | undefined, what: 'differs' | 'is missing' | 'is left over' }
 
 function differences (folder: string): Difference[] {
@@ -468,7 +468,7 @@ function differences (folder: string): Difference[] {
   return [...wrong, ...leftOver]
 }
 
-/** The package's `schemas/`, also when this runs from `dist/schemas/`. */
+/** The folder `schemas/` of the package, also if this runs from `dist/schemas/`. */
 function packageSchemas (): string {
   let folder = import.meta.dirname
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
@@ -476,9 +476,9 @@ function packageSchemas (): string {
 }
 
 /**
- * The command: `[--check] [folder]`, the folder being the package's `schemas/` unless said otherwise.
+ * The command: `[--check] [folder]`; the default folder is the package's `schemas/`.
  *
- * @returns the exit code: 1 where `--check` found a file that is not what the document says
+ * @returns the exit code: 1 if `--check` found a file that differs from the documents
  */
 export function main (args: string[], { log, error }: Pick<Console, 'log' | 'error'> = console): number {
   const { values, positionals } = parseArgs({ args, options: { check: { type: 'boolean' } }, allowPositionals: true })
@@ -487,7 +487,7 @@ export function main (args: string[], { log, error }: Pick<Console, 'log' | 'err
 
   if (values.check) {
     for (const { file, what } of found) error(`schemas/${file} ${what}: npm run generate`)
-    if (found.length === 0) log('schemas: as the OpenAPI documents say')
+    if (found.length === 0) log('schemas: the modules match the OpenAPI documents')
     return found.length === 0 ? 0 : 1
   }
 

@@ -30,14 +30,14 @@ export interface ErrorAnswer {
  */
 export function toErrorResponse (error: unknown): ErrorAnswer {
   const { statusCode, body } = errorAnswer(error, undefined)
-  // Objects with a prototype, as users expect them.
+  // With Object.prototype, as users expect.
   return { statusCode, body: structuredClone(body) }
 }
 
 /**
- * As {@link toErrorResponse}, for an error of a request whose status a hook may have set already.
+ * Like {@link toErrorResponse}, for an error of a request whose status a hook may have set already.
  *
- * @param replyStatus the status of the reply: it counts where the error has none, as in Fastify
+ * @param replyStatus the status of the reply: used if the error has none, as in Fastify
  */
 export function errorAnswer (error: unknown, replyStatus: number | undefined): ErrorAnswer {
   try {
@@ -48,11 +48,11 @@ export function errorAnswer (error: unknown, replyStatus: number | undefined): E
   }
 }
 
-/** The headers of errors that were checked: those of the plugin's own errors are the same for each request. */
+/** Cache of checked headers: the plugin's own errors use the same headers object for each request. */
 const checkedHeaders = new WeakMap<object, Record<string, string>>()
 
 /**
- * The headers of a thrown error that can be sent; what the response itself decides (its length, type and caching) is left
+ * The headers of a thrown error that can be sent. Headers that the response sets itself (length, type and caching) are left
  * out. It never throws.
  */
 export function errorHeaders (error: unknown): Record<string, string> {
@@ -65,22 +65,22 @@ export function errorHeaders (error: unknown): Record<string, string> {
 }
 
 function checkHeaders (headers: object): Record<string, string> {
-  const checked = Object.fromEntries(Object.entries(headers).flatMap(sendable))
+  const checked = Object.fromEntries(Object.entries(headers).flatMap(sendableHeader))
   checkedHeaders.set(headers, checked)
   return checked
 }
 
 /**
- * Headers of one message on one connection (RFC 9110, 6.6.2, 7.6.1 and 8; RFC 9113, 8.2.2): the response has its own. An error
- * that carries the headers of another message would break it.
+ * Headers that belong to one message on one connection (RFC 9110, 6.6.2, 7.6.1 and 8; RFC 9113, 8.2.2). The response sets its
+ * own, so the error of a failed request cannot break it with the headers of another message.
  */
-const THE_RESPONSES = new Set([
+const RESERVED_HEADERS = new Set([
   'cache-control', 'connection', 'content-encoding', 'content-length', 'content-range', 'content-type', 'http2-settings', 'keep-alive',
   'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'
 ])
 
-function sendable ([name, value]: [string, unknown]): Array<[string, string]> {
-  if ((typeof value !== 'string' && typeof value !== 'number') || THE_RESPONSES.has(name.toLowerCase())) return []
+function sendableHeader ([name, value]: [string, unknown]): Array<[string, string]> {
+  if ((typeof value !== 'string' && typeof value !== 'number') || RESERVED_HEADERS.has(name.toLowerCase())) return []
   try {
     validateHeaderName(name)
     validateHeaderValue(name, String(value))
@@ -91,8 +91,8 @@ function sendable ([name, value]: [string, unknown]): Array<[string, string]> {
 }
 
 /**
- * The {@link WorkloadError} for any thrown value: itself where it is one, else one with the response that
- * {@link toErrorResponse} has for it, and the thrown value as its cause. Fastify and the host's hooks then get an error.
+ * Converts any thrown value to a {@link WorkloadError}: the value itself if it is one, else an error with the response of
+ * {@link toErrorResponse} and the value as its cause. Fastify and the host's hooks then always get an `Error`.
  */
 export function toWorkloadError (thrown: unknown): WorkloadError {
   if (isWorkloadError(thrown)) return thrown
@@ -133,7 +133,7 @@ function httpAnswer (error: unknown, replyStatus: number | undefined): ErrorAnsw
   }
 }
 
-/** Request Timeout, Too Early, Too Many Requests: 4xx, and yet the same request may succeed later (RFC 9110, 8470, 6585). */
+/** Request Timeout, Too Early, Too Many Requests: after these the same request may succeed later (RFC 9110, 8470, 6585). */
 const WORTH_REPEATING = new Set([408, 425, 429])
 
 const internalError: ErrorAnswer = Object.freeze({
@@ -146,7 +146,7 @@ const internalError: ErrorAnswer = Object.freeze({
   })
 })
 
-/** `NotFound` for 404. An unknown status counts as the first of its class (RFC 9110, section 15). */
+/** `NotFound` for 404. An unknown status is treated as the first of its class (RFC 9110, section 15). */
 function statusName (statusCode: number): string {
   return reasonPhrase(statusCode).replace(/(?:^|[^a-z]+)([a-z])/gi, (_, letter: string) => letter.toUpperCase())
 }

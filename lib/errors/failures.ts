@@ -3,12 +3,12 @@ import type { FastifySchemaValidationError } from 'fastify'
 import type { ErrorExtendedInformation } from '../../schemas/ErrorExtendedInformation.js'
 import { WorkloadError, type WorkloadErrorOptions } from './workload-error.js'
 
-// The plugin's own errors. People read their messages in Fabric's monitoring hub.
+// The plugin's own errors. Users read their messages in Fabric's monitoring hub.
 //
-// Errors for callers say the same every time, and no line of code is to blame, so none needs a stack trace of its own: each is
-// made once, and what is thrown inherits from it.
+// An error of a caller does not need a stack trace, because it is no fault of the code. So each of these errors is created once,
+// and the error that is thrown inherits from it.
 
-/** 401: the one answer to every request without valid tokens. */
+/** 401: the same response to every request without valid tokens. */
 export const authenticationFailed = shared({
   statusCode: 401,
   errorCode: 'AuthenticationFailed',
@@ -18,7 +18,7 @@ export const authenticationFailed = shared({
   headers: { 'WWW-Authenticate': 'SubjectAndAppToken1.0' }
 })
 
-/** 403: valid tokens, without the user's scope. */
+/** 403: the tokens are valid, but the subject token lacks the required scope. */
 export const insufficientScope = shared({
   statusCode: 403,
   errorCode: 'InsufficientScope',
@@ -53,8 +53,8 @@ const invalidRequest = shared({
 })
 
 /**
- * 400: what Ajv found in the path parameters or in the body, with one of `moreDetails` for each parameter. It is Fastify's
- * `schemaErrorFormatter`.
+ * 400: the problems that Ajv found in the path parameters or in the body, one entry of `moreDetails` for each parameter. It is
+ * used as Fastify's `schemaErrorFormatter`.
  */
 export function invalidInput (problems: FastifySchemaValidationError[], httpPart: string): WorkloadError {
   const error = httpPart === 'params' ? invalidParameter : invalidRequest
@@ -62,7 +62,7 @@ export function invalidInput (problems: FastifySchemaValidationError[], httpPart
   const details = new Map<string, ErrorExtendedInformation>()
   for (const { instancePath, params, message = 'is invalid' } of problems) {
     const name = (instancePath || `/${String(params.missingProperty ?? params.additionalProperty ?? '')}`).slice(1)
-    // Ajv reports each branch of an anyOf; its first problem says what is wrong with the parameter.
+    // Ajv reports every branch of an anyOf: the first problem of a parameter is enough.
     if (details.has(name)) continue
     details.set(name, {
       errorCode,
@@ -73,7 +73,7 @@ export function invalidInput (problems: FastifySchemaValidationError[], httpPart
   return Object.assign(error(), { moreDetails: [...details.values()] })
 }
 
-/** 500: the callback's answer does not conform to the contract; the log says why. */
+/** 500: the callback's result does not conform to the contract; the log has the reason. */
 export function invalidJobState (problem: string): WorkloadError {
   return new WorkloadError({
     statusCode: 500,
@@ -86,7 +86,7 @@ export function invalidJobState (problem: string): WorkloadError {
 }
 
 /**
- * 504: a callback took too long.
+ * 504: a callback exceeded its time limit.
  *
  * @param timeout in milliseconds
  */
@@ -117,7 +117,7 @@ export function signingKeysUnavailable (retryAfter: number, cause: unknown): Wor
   })
 }
 
-/** Makes an error once; the function returns one that inherits from it, to which hooks and loggers of the host may write. */
+/** Creates an error once. The function returns an object that inherits from it, because hooks and loggers may modify it. */
 function shared (options: WorkloadErrorOptions): () => WorkloadError {
   const error = new WorkloadError(options)
   return () => Object.assign(Object.create(error), error)

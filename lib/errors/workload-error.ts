@@ -8,7 +8,7 @@ export interface WorkloadErrorOptions extends ErrorResponse {
   statusCode: number
   /** Headers of the response, e.g. `{ 'Retry-After': '60' }`. */
   headers?: Readonly<Record<string, string>> | undefined
-  /** The cause: for the log alone, never sent. */
+  /** The cause: it is logged, and never sent. */
   cause?: unknown
 }
 
@@ -17,7 +17,7 @@ export interface WorkloadError extends ErrorResponse {}
 /**
  * An error that a callback throws to choose the response: its status, its headers, and the contract's `ErrorResponse`.
  *
- * People read the `message` in Fabric's monitoring hub; what only developers may know goes into `cause`.
+ * Users read the `message` in Fabric's monitoring hub; put details for developers into `cause`.
  *
  * @throws {TypeError} when an option does not conform to the contract's `ErrorResponse`, or `statusCode` is not 400 to 599.
  *
@@ -46,7 +46,7 @@ export class WorkloadError extends Error implements ErrorResponse {
     if (!isErrorStatus(statusCode)) throw new TypeError('WorkloadError: statusCode must be an integer from 400 to 599')
 
     super(checked.value.message, own)
-    // Its details with a prototype, as users expect them.
+    // With Object.prototype, as users expect.
     Object.assign(this, structuredClone(checked.value))
     this.statusCode = statusCode
     if (headers !== undefined) this.headers = { ...headers }
@@ -56,7 +56,7 @@ export class WorkloadError extends Error implements ErrorResponse {
 /** Checks and copies the part of a value that the contract's `ErrorResponse` describes. */
 export const checkErrorResponse = checkedCopy(ErrorResponse)
 
-/** True for an HTTP error: a status of 400 to 599. */
+/** True for the status of an HTTP error: 400 to 599. */
 export function isErrorStatus (statusCode: unknown): statusCode is number {
   return Number.isInteger(statusCode) && Number(statusCode) >= 400 && Number(statusCode) <= 599
 }

@@ -2,15 +2,15 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import { containsToken } from './redact-tokens.js'
 
-/** What Fabric sends to correlate a poll with what set it off, under the names that the log has for it. */
+/** Fabric's correlation IDs of a request, under their names in the log. */
 export interface CorrelationIds {
   /** The `ActivityId` header. */
   activityId?: string
-  /** The `RequestId` header; Fastify's own `reqId` is another. */
+  /** The `RequestId` header; not Fastify's `reqId`. */
   fabricRequestId?: string
 }
 
-/** The correlation ids of a request, as far as it has them. */
+/** Reads the correlation IDs that a request has. */
 export function correlationIds (headers: IncomingHttpHeaders): CorrelationIds {
   const ids: CorrelationIds = {}
   const activityId = bounded(headers, 'activityid')
@@ -20,12 +20,12 @@ export function correlationIds (headers: IncomingHttpHeaders): CorrelationIds {
   return ids
 }
 
-/** Adds a request's correlation ids to the bindings of its logger. */
+/** Adds a request's correlation IDs to the bindings of its logger. */
 export function withCorrelationIds<T extends object> (bindings: T, headers: IncomingHttpHeaders): T & CorrelationIds {
   return Object.assign(bindings, correlationIds(headers))
 }
 
-/** Fabric's ids are uuids; a stranger's header must not swell each line of the log, nor bring a token into it. */
+/** Fabric's IDs are UUIDs. The limit keeps log lines short when another client sends the headers. */
 const LONGEST_ID = 128
 
 function bounded (headers: IncomingHttpHeaders, name: string): string | undefined {

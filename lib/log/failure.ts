@@ -4,7 +4,7 @@ import { hasClientGone } from '../deadline.js'
 import { WorkloadError } from '../errors/workload-error.js'
 import { loggableError } from './loggable-error.js'
 
-/** Logs why a response is an error, before it is sent; a 4xx without a cause has told the caller all that there is. */
+/** Logs why a response is an error, before it is sent. A 4xx without a cause is not logged: its body says all of it. */
 export function logFailure (reply: FastifyReply, error: unknown, statusCode: number): void {
   const { log } = reply
   safely(() => {
@@ -18,16 +18,16 @@ export function logFailure (reply: FastifyReply, error: unknown, statusCode: num
   })
 }
 
-/** Logs what a callback threw when nobody was waiting for it any more. */
+/** Logs an error that a callback threw after its response was sent or its deadline had passed. */
 export function logLateFailure (reply: FastifyReply, reason: unknown, when: string): void {
   safely(() => reply.log.warn({ err: loggableError(reason) }, `The callback failed ${when}`))
 }
 
-/** A logger of the host may throw, in a serializer or a mixin; the response must not depend on it. */
+/** The host's logger may throw, in a serializer or a mixin; the response must not depend on it. */
 function safely (log: () => void): void {
   try {
     log()
   } catch {
-    // There is no logger to tell.
+    // The logger itself failed, so the error cannot be logged.
   }
 }

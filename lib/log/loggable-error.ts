@@ -3,7 +3,7 @@ import { isNativeError } from 'node:util/types'
 import { propertyOf } from '../own-properties.js'
 import { redactTokens } from './redact-tokens.js'
 
-/** An error as the log may have it. */
+/** The parts of an error that may be logged. */
 export interface LoggableError {
   name: string
   message: string
@@ -15,9 +15,8 @@ export interface LoggableError {
 }
 
 /**
- * Describes any thrown value for the log: name, message, stack, code and causes, and nothing else of it. Errors of
- * HTTP clients carry the request that failed, headers included; what looks like a token is taken out of the text.
- * It never throws.
+ * Describes any thrown value for the log: name, message, stack, code and causes only, because errors of HTTP clients
+ * contain the failed request with its headers. Text that looks like a token is replaced. It never throws.
  */
 export function loggableError (thrown: unknown): LoggableError {
   try {
@@ -31,10 +30,10 @@ const DEEPEST_CAUSE = 5
 const MOST_ERRORS = 5
 
 function describe (error: unknown, depth: number): LoggableError {
-  // An error of another realm (node:vm) is an instance of that one's Error.
+  // An error of another realm (node:vm) is not an instance of this realm's Error.
   if (!(error instanceof Error || isNativeError(error))) return notAnError(error)
   const described: LoggableError = { name: text(error.name), message: text(error.message) }
-  // Without a prototype: pino then takes the error's type from its name.
+  // Without a prototype, pino logs the error's name as its type.
   Object.setPrototypeOf(described, null)
   if (error.stack !== undefined) described.stack = text(error.stack)
   const [code, statusCode] = [propertyOf(error, 'code'), propertyOf(error, 'statusCode')]

@@ -1,10 +1,10 @@
-/** Characters of base64url that are long enough to be part of a token rather than a name. */
+/** The length from which a run of base64url characters may be part of a token. */
 const LONG_RUN = 50
 
 /**
- * What may be a token, or part of one. `eyJ` is the base64url of `{"`. A token begins with it at the beginning of a run of
- * base64url, or anywhere if its second part begins with it too; inside a word alone, as in `SurveyJobs`, it begins none.
- * The rest of a token that was cut in two is a long run.
+ * Text that may be a token, or part of one. `eyJ` is the base64url of `{"`, so a token begins with it: at the beginning of a run
+ * of base64url characters, or anywhere if the second part of the token begins with it too. Within a word, as in `SurveyJobs`, it
+ * does not begin a token. Without its beginning, a token is a long run.
  */
 const CANDIDATES = new RegExp([
   String.raw`(?<![\w-])eyJ[\w-]{10,}(?:\.[\w-]*)*`,
@@ -12,31 +12,31 @@ const CANDIDATES = new RegExp([
   String.raw`[\w-]{${LONG_RUN},}`
 ].join('|'), 'g')
 
-/** Replaces each token in a text, and what is left of one that another character cuts in two, by `[token]`. */
+/** Replaces each token in a text by `[token]`, and also the parts of a token that another character splits. */
 export function redactTokens (text: string): string {
   if (text.length < LONG_RUN && !text.includes('eyJ')) return text
   return text.replace(CANDIDATES, (found) => found.startsWith('eyJ') || isEncoded(found) ? '[token]' : found)
 }
 
-/** Whether a text has a token in it, or part of one. */
+/** Whether a text contains a token, or part of one. */
 export function containsToken (text: string): boolean {
   return redactTokens(text) !== text
 }
 
 /**
- * Whether a long run of base64url is encoded data, or has some in it. Identifiers (table, index and class names, UUIDs,
- * hashes in hexadecimal) are made of words; in encoded data letters of either case and digits alternate.
+ * Whether a long run of base64url characters contains encoded data. Identifiers (table, index and class names, UUIDs,
+ * hexadecimal hashes) consist of words; encoded data mixes upper case, lower case and digits.
  */
 function isEncoded (run: string): boolean {
   const step = LONG_RUN / 2
   for (let start = 0; start < run.length - step; start += step) {
-    // The last stretch overlaps the one before, so that each is as long as the others.
+    // The last part overlaps the one before, so that all parts have the same length.
     if (averageWord(run.slice(Math.min(start, run.length - LONG_RUN)).slice(0, LONG_RUN)) < SHORT_WORDS) return true
   }
   return false
 }
 
-/** Between what stretches of tokens have on average (about 2 characters, seldom 3) and names have (4 and more). */
+/** Average word length, in characters: about 2 in tokens, seldom 3; 4 and more in names. */
 const SHORT_WORDS = 3.75
 
 const WORD = /[\da-f]{4,}|[\dA-F]{4,}|[A-Z]?[a-z]+|[A-Z]+|\d+/g

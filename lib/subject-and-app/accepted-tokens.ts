@@ -11,8 +11,8 @@ const { tokenLookup } = diagnostics
  * A cache of accepted tokens; the least recently used are evicted first.
  *
  * The key of an entry is a part of the token's signature: hashing the whole token would cost more than all other checks of
- * a token that was seen before. The token is then compared as a whole. Nobody can choose these twelve characters (72
- * bits), so accepted tokens do not share them.
+ * a cached token. The whole token is compared afterwards. A caller cannot choose these twelve characters (72 bits) of a valid
+ * signature, so accepted tokens do not collide.
  */
 export class AcceptedTokens {
   readonly #tokens: LRUCache<string, AcceptedToken> | undefined
@@ -37,7 +37,7 @@ export class AcceptedTokens {
     if (this.#isCurrent(accepted, now)) this.#tokens?.set(key(accepted.principal.token), accepted)
   }
 
-  /** Removes what {@link get} would not return any more. */
+  /** Removes tokens that {@link get} would not return any more. */
   prune (now: number): void {
     this.#tokens?.forEach((accepted, key, tokens) => {
       if (!this.#isCurrent(accepted, now)) tokens.delete(key)

@@ -14,7 +14,7 @@ import { isUuid } from './uuid.js'
 import { decode, isAccepted, verify } from './verify.js'
 import type { AcceptedToken, UnverifiedToken } from './verify.js'
 
-/** Taken here, so that timers that a host's tests put in place of Node's hold up no token. */
+/** Read at import, so that mocked timers in a host's tests do not delay the verification. */
 const endOfTurn = promisify(setImmediate)
 
 /** Options of {@link Authenticator}. */
@@ -32,7 +32,7 @@ export class Authenticator {
   readonly #signingKeys: AuthenticatorOptions['signingKeys']
   readonly #acceptedTokens: AuthenticatorOptions['acceptedTokens']
   readonly #now: () => number
-  /** First sights under way, so that a token that comes with many requests at once is verified once. */
+  /** Verifications in progress, so that a token of many simultaneous requests is verified once. */
   readonly #verifying: Record<TokenKind, Map<string, Promise<AcceptedToken | Refusal>>> = { app: new Map(), subject: new Map() }
 
   constructor ({ options, signingKeys, acceptedTokens, now }: AuthenticatorOptions) {
@@ -43,8 +43,7 @@ export class Authenticator {
   }
 
   /**
-   * The caller of a request, or why the request is refused: at once where both tokens were accepted before and wherever the
-   * refusal needs no signature, else as a promise.
+   * Returns the caller of a request, or the reason of a refusal. The result is a promise only if a signature has to be verified.
    *
    * The promise rejects with `SigningKeysUnavailable` when there are no signing keys.
    */
@@ -58,31 +57,31 @@ export class Authenticator {
     if (app instanceof Refusal) return app
     const subject = subjectToken === '' ? undefined : this.#look('subject', subjectToken, now)
     if (subject instanceof Refusal) return subject
-    const caller = callerOfLastTime(app, subject, clientTenantId)
+    const caller = memoizedCaller(app, subject, clientTenantId)
     if (caller) return caller
     const mismatch = subject && crossCheck(app.identity, subject.identity, clientTenantId)
     if (mismatch) return mismatch
 
     return isAccepted(app) && (subject === undefined || isAccepted(subject))
-      ? this.#admit(clientTenantId, app, subject)
-      : this.#admitVerified(clientTenantId, app, subject)
+      ? this.#accept(clientTenantId, app, subject)
+      : this.#verifyBoth(clientTenantId, app, subject)
   }
 
   #look (kind: TokenKind, token: string, now: number): AcceptedToken | UnverifiedToken | Refusal {
     return this.#acceptedTokens.get(kind, token, now) ?? decode(kind, token, this.#options)
   }
 
-  async #admitVerified (
+  async #verifyBoth (
     clientTenantId: string,
     app: AcceptedToken | UnverifiedToken,
     subject: AcceptedToken | UnverifiedToken | undefined
   ): Promise<Caller | Refusal> {
-    // All that have come by now are verified together: to wake up a thread for each costs a fifth more.
+    // Verify the tokens of one turn of the event loop together: this wakes up the thread pool less often.
     await endOfTurn()
     const [verifiedApp, verifiedSubject] = await Promise.all([this.#verified(app), subject && this.#verified(subject)])
     if (verifiedApp instanceof Refusal) return verifiedApp
     if (verifiedSubject instanceof Refusal) return verifiedSubject
-    return this.#admit(clientTenantId, verifiedApp, verifiedSubject)
+    return this.#accept(clientTenantId, verifiedApp, verifiedSubject)
   }
 
   #verified (token: AcceptedToken | UnverifiedToken): AcceptedToken | Promise<AcceptedToken | Refusal> {
@@ -102,32 +101,32 @@ export class Authenticator {
     return verified
   }
 
-  /** The last question, asked of tokens that hold in everything else. */
-  #admit (clientTenantId: string, app: AcceptedToken, subject: AcceptedToken | undefined): Caller | Refusal {
+  /** Checks the scope, the last check, and creates the caller. */
+  #accept (clientTenantId: string, app: AcceptedToken, subject: AcceptedToken | undefined): Caller | Refusal {
     const insufficient = subject && checkScope(subject.identity, this.#options)
     if (insufficient) return insufficient
     const caller = toCaller(clientTenantId, app, subject)
-    const bearer = subject ?? app
-    bearer.admission = { app, clientTenantId, caller }
+    const memo = subject ?? app
+    memo.lastCaller = { app, clientTenantId, caller }
     return caller
   }
 }
 
 /**
- * Who is behind a pair of tokens that was let in the last time that one of them came, for the same tenant. Whether each
- * of the two still holds was asked before; how they go together cannot have changed. It saves 1 µs of each poll.
+ * The caller memoized for this token pair and tenant. Both tokens were found in the cache, so they are still valid, and the
+ * result of comparing them with each other cannot have changed.
  */
-function callerOfLastTime (
+function memoizedCaller (
   app: AcceptedToken | UnverifiedToken, subject: AcceptedToken | UnverifiedToken | undefined, clientTenantId: string
 ): Caller | undefined {
-  const bearer = subject ?? app
-  const admission = isAccepted(bearer) ? bearer.admission : undefined
-  return admission?.app === app && admission.clientTenantId === clientTenantId ? admission.caller : undefined
+  const memo = subject ?? app
+  const last = isAccepted(memo) ? memo.lastCaller : undefined
+  return last?.app === app && last.clientTenantId === clientTenantId ? last.caller : undefined
 }
 
 interface Credentials {
   readonly appToken: string
-  /** Empty where no user is behind the call. */
+  /** Empty for a call without a user. */
   readonly subjectToken: string
   /** In lower case. */
   readonly clientTenantId: string
@@ -175,8 +174,8 @@ const REPEATED = { authorization: 'AuthorizationRepeated', [TENANT]: 'TenantRepe
 const MALFORMED = { [TENANT]: 'TenantMalformed', [TOOLKIT_TENANT]: 'ToolkitTenantMalformed' } as const
 
 /**
- * The value of a header that must not be repeated. Read from `rawHeaders` where there are any, because in `headers` Node
- * keeps the first of several Authorization headers and joins others.
+ * The value of a header that must not be repeated. Read from `rawHeaders` if present, because in `headers` Node keeps only
+ * the first of several Authorization headers and joins the values of other repeated headers.
  */
 function onlyHeader ({ rawHeaders, headers }: RequestHeaders, name: keyof typeof REPEATED): string | undefined | Refusal {
   if (rawHeaders === undefined || rawHeaders.length === 0) return parsedHeader(headers, name)

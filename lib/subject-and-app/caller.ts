@@ -1,9 +1,9 @@
 import type { JWTPayload } from 'jose'
 
 /**
- * Who is behind a request whose SubjectAndApp tokens held.
+ * The authenticated caller of a request.
  *
- * It is shared by all requests with the same tokens, hence frozen.
+ * It is frozen, because all requests with the same tokens share it.
  */
 export interface Caller {
   /** The tenant named in `x-ms-client-tenant-id`, in lower case. */
@@ -11,7 +11,7 @@ export interface Caller {
   /** Fabric itself: the claims of the app token. */
   readonly app: { readonly claims: Readonly<JWTPayload> }
   /**
-   * The user behind the call; absent where there is none (service principals, automation).
+   * The user behind the call; absent for calls without a user (service principals, automation).
    * `token` serves on-behalf-of calls; it is not enumerable, so that logging the caller does not print it.
    */
   readonly subject?: { readonly token: string, readonly claims: Readonly<JWTPayload> }

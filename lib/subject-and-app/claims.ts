@@ -3,7 +3,7 @@ import { InsufficientScope, Refusal, badClaim, unexpectedClaim } from './refusal
 import type { IdentifierClaim, TokenKind } from './refusal.js'
 import { isUuid } from './uuid.js'
 
-/** What a token with valid claims says about itself. */
+/** The identity in a token's claims, after these were validated. */
 export interface TokenIdentity {
   /** The issuer, with the token's own `tid` in it. */
   readonly iss: string
@@ -20,12 +20,12 @@ export interface TokenIdentity {
   readonly scopes: readonly string[]
 }
 
-/** The v2.0 issuer of a tenant, which signing keys are bound to for tokens of both versions. */
+/** The v2.0 issuer of a tenant. Signing keys are bound to it, also for v1.0 tokens. */
 export function issuerV2 (tid: string, { authority }: Pick<CheckedAuthenticationOptions, 'authority'>): string {
   return `${authority}/${tid}/v2.0`
 }
 
-/** What the claim `ver` decides. Each of the two tokens is checked by its own version: after a publisher has changed the
+/** The rules for each value of the claim `ver`. Each token is checked by its own version: after a publisher has changed the
  * version in the app registration, app tokens of the old one are valid for up to 24 hours. */
 const versions = {
   '1.0': {
@@ -90,7 +90,7 @@ export function checkClaims (
   return { ...identity, scopes: scp?.split(' ') ?? [] }
 }
 
-/** What to change in the app registration, or in an option that is right but not enough. */
+/** Hints on what to change in the app registration or in the options. */
 const HINTS = {
   clientIdAsAudience: 'a v1.0 token may have the client id as its audience: set audience to [Application ID URI, client id]',
   noIdtyp: 'add the optional claim idtyp for access tokens to the app registration (Token configuration)',

@@ -2,18 +2,17 @@ const OPENING = 'SubjectAndAppToken1.0 subjectToken="'
 const BETWEEN = '", appToken="'
 const CLOSING = '"'
 
-/** The two values of a SubjectAndApp header; `subjectToken` is empty where no user is behind the call. */
+/** The two values of a SubjectAndApp header; `subjectToken` is empty for a call without a user. */
 export interface TokenPair {
   readonly subjectToken: string
   readonly appToken: string
 }
 
 /**
- * Splits an Authorization header of exactly the form `SubjectAndAppToken1.0 subjectToken="…", appToken="…"`. Its length is
- * Node's to limit (`maxHeaderSize`): tokens of users with many groups are longer than the default allows.
+ * Splits an Authorization header of exactly the form `SubjectAndAppToken1.0 subjectToken="…", appToken="…"`. Node limits its
+ * length (`maxHeaderSize`): tokens of users with many groups exceed the default.
  *
- * The two values are not checked with {@link isCompactJws} yet: a token that equals one that was accepted before needs
- * no check.
+ * The two values are not checked with {@link isCompactJws} yet, because a cached token needs no check.
  */
 export function splitAuthorization (value: string): TokenPair | undefined {
   if (!value.startsWith(OPENING) || !value.endsWith(CLOSING)) return undefined
@@ -33,8 +32,8 @@ export function isCompactJws (value: string): boolean {
 }
 
 /**
- * Whether base64url characters are what an encoder makes of bytes (RFC 4648, 3.5): no single character is left over,
- * and unused bits are zero. With other bits there the same signature would have several spellings.
+ * Whether a text is canonical base64url (RFC 4648, 3.5): no single character is left over, and unused bits are zero.
+ * Otherwise the same signature would have several encodings.
  */
 function isCanonical (base64url: string): boolean {
   const last = base64url.slice(-1)

@@ -21,7 +21,7 @@ const { refusal } = diagnostics
  * A request is authenticated once, however often this is called for it. A handler that awaits it is safe even where another
  * hook of the server completes twice, or another plugin replaces the route's hooks.
  *
- * @returns the caller, which is in `request.fabricCaller`, too
+ * @returns the caller, which is also in `request.fabricCaller`
  * @throws {WorkloadError} 401 `AuthenticationFailed`, 403 `InsufficientScope` or 503 `SigningKeysUnavailable`
  *
  * @example
@@ -32,11 +32,11 @@ const { refusal } = diagnostics
  */
 export interface AuthenticationHook {
   (request: AuthenticatedRequest): Promise<Caller>
-  /** As Fastify calls a hook: a request whose tokens were seen before goes on in the same tick. */
+  /** The hook signature of Fastify: a request with cached tokens continues in the same tick. */
   (request: AuthenticatedRequest, reply: unknown, done: (error?: Error) => void): void
 }
 
-/** What authentication reads and writes of Fastify's request, HTTP/2 and any type provider included. */
+/** The parts of Fastify's request that authentication uses, so that it accepts HTTP/2 and any type provider. */
 export interface AuthenticatedRequest {
   /** Node's request, with its headers. */
   readonly raw: Pick<IncomingMessage, 'rawHeaders' | 'headers'>
@@ -46,22 +46,22 @@ export interface AuthenticatedRequest {
   fabricCaller: Caller | undefined
 }
 
-/** The hooks that this package has made: nothing else counts as authentication. */
+/** The hooks that this package created: no other function is accepted as authentication. */
 const hooks = new WeakSet<object>()
 
-/** True for a hook that {@link buildAuthenticationHook} made; any function may stand under its name in a server. */
+/** True for a hook that {@link buildAuthenticationHook} created; a server may have another decorator of the same name. */
 export function isAuthenticationHook (hook: unknown): hook is AuthenticationHook {
   return typeof hook === 'function' && hooks.has(hook)
 }
 
-/** The caller, the error of a request that needs no signature to be refused, or a promise while signatures are verified. */
+/** The caller, the error of a refused request, or a promise while signatures are verified. */
 type Outcome = Caller | Error | Promise<Caller>
 
 /** Builds the hook over an {@link Authenticator}. */
 export function buildAuthenticationHook (
   authenticator: Pick<Authenticator, 'authenticate'>, refusalLog: Pick<RefusalLog, 'write'>
 ): AuthenticationHook {
-  /** The outcome of each request, where no hook of the host and no prototype can put another. */
+  /** The outcome of each request. In a WeakMap, because a hook of the host could replace a property of the request. */
   const outcomes = new WeakMap<AuthenticatedRequest, Outcome>()
 
   function outcomeOf (request: AuthenticatedRequest): Outcome {
@@ -78,7 +78,7 @@ export function buildAuthenticationHook (
       const found = authenticator.authenticate(request.raw)
       return found instanceof Promise ? authenticateLater(request, found) : conclude(request, found)
     } catch (thrown) {
-      // A logger of the host, or a request that cannot be written to.
+      // The host's logger threw, or the request is read-only.
       return toWorkloadError(thrown)
     }
   }
@@ -101,7 +101,7 @@ export function buildAuthenticationHook (
       return found
     }
     if (refusal.hasSubscribers) refusal.publish({ code: found.code, token: found.details.token, claim: found.details.claim })
-    // Only this line says why.
+    // The response does not contain the reason.
     refusalLog.write(request.log, found)
     return found instanceof InsufficientScope ? insufficientScope() : authenticationFailed()
   }

@@ -25,13 +25,13 @@ export interface AuthenticationOptions {
   /** The audience of v2.0 tokens, a UUID: "Application (client) ID" under Overview. */
   clientId: string
   /**
-   * The cloud's authority, in front of `/{tenant}/v2.0` in the issuer of v2.0 tokens and of signing keys, in the spelling
-   * that these have: an https address without a path.
+   * The cloud's authority: the part in front of `/{tenant}/v2.0` in the issuer of v2.0 tokens and of signing keys, in the same
+   * spelling: an https address without a path.
    * @default 'https://login.microsoftonline.com'
    */
   authority?: string | undefined
   /**
-   * What stands in front of `/{tenant}/` in the issuer of v1.0 tokens: an https address without a path.
+   * The part of the issuer of v1.0 tokens in front of `/{tenant}/`: an https address without a path.
    * @default 'https://sts.windows.net'
    */
   issuerV1?: string | undefined
@@ -63,7 +63,7 @@ export interface AuthenticationOptions {
    */
   clockTolerance?: number | undefined
   /**
-   * How many accepted tokens are cached, 0 to 1,000,000; each takes about 4 kB, and more the more claims it has.
+   * How many accepted tokens are cached, 0 to 1,000,000; each takes about 4 kB, and more if it has many claims.
    * 0 = none: each request then costs two signature checks.
    * @default 10000
    */
@@ -129,7 +129,7 @@ export function checkAuthenticationOptions (options: unknown): CheckedAuthentica
   const missing = Object.entries(required).filter(([name]) => !Object.hasOwn(given, name))
   if (missing.length > 0) throw new TypeError(`SubjectAndApp authentication also needs ${sentence(missing)}`)
 
-  // Without a prototype: an option that the host has not written comes from nowhere else.
+  // Without a prototype, so that a polluted Object.prototype adds no option.
   const value: Record<string, unknown> = { __proto__: null, ...defaults, ...given }
   const authority = origin('authority', value.authority)
   return Object.freeze({

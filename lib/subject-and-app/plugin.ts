@@ -27,19 +27,19 @@ declare module 'fastify' {
   }
 }
 
-/** What {@link createAuthentication} makes. */
+/** The result of {@link createAuthentication}. */
 export interface Authentication {
-  /** For routes of the scope that it was made in and the scopes in it. */
+  /** For routes of the scope that it was created in, and of nested scopes. */
   readonly hook: AuthenticationHook
   /** Whether there are signing keys to verify tokens with. */
   readonly isReady: () => boolean
 }
 
 /**
- * Makes an authentication hook with its own signing keys and accepted tokens, fetched from when the
- * server listens, or from the first request, until it closes.
+ * Creates an authentication hook with its own signing keys and cache of accepted tokens. The keys are fetched when the server
+ * starts to listen, or at the first request, and refreshed until it closes.
  *
- * @throws TypeError for options that do not add up.
+ * @throws TypeError for invalid options.
  */
 export function createAuthentication (app: FastifyInstance, options: AuthenticationOptions): Authentication {
   const checked = checkAuthenticationOptions(options)
@@ -56,7 +56,7 @@ export function createAuthentication (app: FastifyInstance, options: Authenticat
   const acceptedTokens = new AcceptedTokens(checked.tokenCacheSize, signingKeys)
 
   if (!app.hasRequestDecorator('fabricCaller')) app.decorateRequest('fabricCaller')
-  // A server that does not listen, as in most tests, fetches the keys when a request needs them.
+  // A server that does not listen, as in most tests, fetches the keys at the first request.
   app.addHook('onListen', (done) => {
     signingKeys.start()
     done()
@@ -70,14 +70,14 @@ export function createAuthentication (app: FastifyInstance, options: Authenticat
 }
 
 /**
- * SubjectAndApp authentication as a plugin, for any route that Fabric calls: decorates the scope that it is registered
+ * SubjectAndApp authentication as a plugin, for any route that Fabric calls. It decorates the scope that it is registered
  * in with `app.authenticateSubjectAndApp`, an onRequest hook, and `app.subjectAndAppReady()`, and its requests with
  * `request.fabricCaller`.
  *
- * A request without valid tokens is answered 401, one whose user has not given the scope 403, and 503 as long as no
- * signing keys could be retrieved; each as a `WorkloadError` that goes to the scope's error handler.
+ * The response to a request without valid tokens is 401, without the required scope 403, and 503 as long as no signing keys
+ * could be retrieved. Each of them is a `WorkloadError` that goes to the scope's error handler.
  *
- * @throws TypeError at registration, for options that do not add up.
+ * @throws TypeError at registration, for invalid options.
  * @example
  * await app.register(subjectAndApp, { publisherTenantId, audience, clientId })
  * app.get('/workspaces/:id', { onRequest: app.authenticateSubjectAndApp }, async (request) => request.fabricCaller?.tenantId)
@@ -88,13 +88,13 @@ export const subjectAndApp: FastifyPluginAsync<AuthenticationOptions> = fastifyP
   const { hook, isReady } = createAuthentication(app, knownOptions(app, given))
   app.decorate('authenticateSubjectAndApp', hook)
   app.decorate('subjectAndAppReady', isReady)
-  // Each line about a request, Fastify's own included, has Fabric's ids.
+  // Every log line of a request, also those of Fastify, has Fabric's IDs.
   const { childLoggerFactory } = app
   app.setChildLoggerFactory((logger, bindings, options, rawRequest) =>
     childLoggerFactory.call(app, logger, withCorrelationIds(bindings, rawRequest.headers), options, rawRequest))
 }, { fastify: '5.x', name: 'fastify-fabric-subject-and-app' })
 
-/** The options without what Fastify and its loaders add, which is ignored with a warning unless it seems to be meant for this. */
+/** Removes the options that Fastify and its loaders add, with a warning, unless their name is similar to one of this plugin. */
 function knownOptions (app: FastifyInstance, given: AuthenticationOptions): AuthenticationOptions {
   const { prefix, logLevel, logSerializers, ...options }: AuthenticationOptions & RegisterOptions = ownCopy(given)
   const isForeign = (name: string) => similarNames(name, AUTHENTICATION_OPTIONS).length === 0

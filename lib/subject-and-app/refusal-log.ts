@@ -6,20 +6,20 @@ import type { Refusal } from './refusal.js'
 /** How long refusals of one kind are logged at `info` after one was logged at `warn`, in milliseconds. */
 const QUIET = 10 * 60_000
 
-/** More kinds than there are; the bound guards the memory against a mistake in that. */
+/** More than the kinds that exist: a limit to the memory, in case of a bug. */
 const MAX_KINDS = 200
 
 interface Kind {
   /** When one was last logged at `warn`, in milliseconds since 1970. */
   warnedAt: number
-  /** How many came after that. */
+  /** The number of refusals since then. */
   refusals: number
 }
 
 /**
- * Logs refusals so that a server at level `warn` shows a wrong configuration and strangers cannot flood its log: the
- * first refusal of each kind at `warn`, the following at `info`, and every ten minutes one at `warn` again, with the
- * number of `refusals` of its kind since the last warning.
+ * Logs refusals so that a server at level `warn` shows a wrong configuration, and callers cannot flood its log: the first
+ * refusal of each kind at `warn`, the following at `info`, and every ten minutes one at `warn` again, with the number of
+ * `refusals` of its kind since the last warning.
  *
  * Code, token and claim make a kind. All three come from this package: a caller cannot make new kinds.
  */

@@ -7,7 +7,7 @@ export type TokenKind = 'app' | 'subject'
 /** The claims whose expected and received values may be logged: they are identifiers, not secrets. */
 export type IdentifierClaim = 'aud' | 'iss' | 'tid' | 'appid' | 'azp' | 'ver' | 'idtyp' | 'scp'
 
-/** What the log says about a refusal besides its reason. The caller learns none of it. */
+/** Details of a refusal in the log, besides its reason. None of them is sent to the caller. */
 export interface RefusalDetails {
   /** Which of the two tokens. */
   readonly token?: TokenKind
@@ -15,15 +15,15 @@ export interface RefusalDetails {
   readonly claim?: string
   /** The `kid` of the token's header, bounded and escaped. */
   readonly kid?: string
-  /** What would have been accepted. */
+  /** The accepted value. */
   readonly expected?: string
-  /** What came, bounded and escaped. */
+  /** The received value, bounded and escaped. */
   readonly received?: string
   /** The option to check if the configuration is wrong. */
   readonly option?: keyof AuthenticationOptions
-  /** Where the signing keys come from. */
+  /** The address of the signing keys. */
   readonly jwksUri?: string
-  /** What to check outside the options, e.g. in the app registration. */
+  /** Other things to check, e.g. in the app registration. */
   readonly hint?: string
 }
 
@@ -83,7 +83,7 @@ export function badClaim (token: TokenKind, claim: string, code: RefusalCode): R
   return new Refusal(code, { token, claim })
 }
 
-/** What {@link unexpectedClaim} says about a claim. */
+/** Options of {@link unexpectedClaim}. */
 export interface UnexpectedClaim {
   readonly expected: string
   readonly received: unknown
@@ -91,7 +91,7 @@ export interface UnexpectedClaim {
   readonly hint?: string | undefined
 }
 
-/** Refuses a token for one of its identifiers, with what was expected and what came. */
+/** Refuses a token for one of its identifiers, with the expected and the received value. */
 export function unexpectedClaim (
   token: TokenKind, claim: IdentifierClaim, { expected, received, option, hint }: UnexpectedClaim
 ): Refusal {
@@ -103,7 +103,7 @@ export function unexpectedClaim (
 const MAX_DESCRIBED = 256
 const NOT_PRINTABLE_ASCII = /[^\x20-\x7e]/g
 
-/** A value from a token, as it may appear in a log: bounded, without control characters, and never a token itself. */
+/** Formats a value from a token for the log: bounded, without control characters, and never a token itself. */
 export function describe (value: unknown): string {
   if (value === undefined) return '(absent)'
   if (value === null) return '(null)'

@@ -6,29 +6,29 @@ import { ownCopy } from '../own-properties.js'
 /** A published key that signs RS256. The same object represents one key for as long as the key is published. */
 export interface SigningKey {
   readonly kid: string
-  /** The issuer that the key is bound to; `{tenantid}` in it stands for any tenant. Absent: bound to none. */
+  /** The issuer that the key is bound to; `{tenantid}` in it means any tenant. Absent: not bound to an issuer. */
   readonly issuer: string | undefined
   readonly publicKey: CryptoKey
-  /** Equal for the same key in two sets. */
+  /** The same text for the same key in two sets. */
   readonly identity: string
 }
 
-/** Whether a key signs for an issuer; `tid` is the tenant of that issuer. */
+/** Whether a key may sign for an issuer; `tid` is the tenant of that issuer. */
 export function signsFor ({ issuer }: SigningKey, expected: string, tid: string): boolean {
   return issuer === undefined || issuer.replaceAll('{tenantid}', tid) === expected
 }
 
-/** The members of a JWK set that sign RS256; each of the others is ignored. A key that was known keeps its object. */
+/** Imports the members of a JWK set that sign RS256, and ignores the others. A known key keeps its object. */
 export async function importKeys (members: readonly unknown[], known: ReadonlySet<SigningKey>): Promise<Set<SigningKey>> {
   const keys = await Promise.all(members.map((member) => importKey(member).catch(() => undefined)))
   const knownByIdentity = new Map([...known].map((key) => [key.identity, key]))
   return new Set(keys.filter((key) => key !== undefined).map((key) => knownByIdentity.get(key.identity) ?? key))
 }
 
-/** jose refuses what is not a public RSA key for RS256 signatures; too weak a key, or one without a `kid`, is refused here. */
+/** jose refuses members that are not public RSA keys for RS256; weak keys and keys without a `kid` are refused here. */
 async function importKey (member: unknown): Promise<SigningKey | undefined> {
   const { issuer: boundTo, ...jwk }: JWK & { issuer?: unknown } = ownCopy(Object(member))
-  // RFC 7517 does not know `issuer`; null and empty are ways to leave it out.
+  // `issuer` is not in RFC 7517; null and empty mean that it is absent.
   const issuer = boundTo === null || boundTo === '' ? undefined : boundTo
   const { kid, n, e } = ownCopy(jwk)
   if (typeof kid !== 'string' || kid === '' || !(issuer === undefined || typeof issuer === 'string')) return undefined

@@ -21,11 +21,11 @@ const HOUR = 3600 * SECOND
 
 /** Durations in milliseconds. */
 export const defaultTiming = {
-  /** The endpoint has this long to answer, body included. */
+  /** Time limit of the response, with its body. */
   timeout: 5 * SECOND,
-  /** The background fetch. A key that was withdrawn after an incident is accepted for at most this long. */
+  /** Interval of the background fetch. A key that the authority has withdrawn is accepted for at most this long. */
   refreshEvery: HOUR,
-  /** The background fetch after one that failed. */
+  /** Interval of the background fetch after a failed one. */
   retryEvery: 60 * SECOND,
   /**
    * Tokens with an unknown `kid` cause at most one fetch in this time. Fabric polls each job once a minute: when a new key
@@ -41,7 +41,7 @@ export const defaultTiming = {
 /** No signing keys are available: none were retrieved yet, or the last set is too old. */
 export class SigningKeysUnavailable extends Error {
   override readonly name = 'SigningKeysUnavailable'
-  /** After how many seconds it is worth trying again. */
+  /** When to try again, in seconds. */
   readonly retryAfter: number
 
   constructor (retryAfter: number, cause: unknown) {
@@ -66,8 +66,8 @@ export interface SigningKeysOptions {
 /**
  * The authority's signing keys: the last good set of its endpoint, refreshed in the background.
  *
- * jose has a remote set too. When to fetch, and how long a set is good, is decided here, because jose counts its cool-down
- * from the last successful fetch, drops its keys while the endpoint is down, and refuses a whole set for one member.
+ * jose has a remote set too, but it is not used, because jose counts its cool-down
+ * from the last successful fetch, drops its keys while the endpoint is down, and refuses a whole set for one invalid member.
  */
 export class SigningKeys {
   readonly #jwksUri: string
@@ -101,7 +101,7 @@ export class SigningKeys {
 
   /** Fetches the set before a request needs it. Does not block, and does not keep the process alive. */
   start (): void {
-    // Not before the server is ready: for its first fetch Node loads what it needs, which takes 20 ms.
+    // Not before the server is ready: the first fetch takes time, because Node loads modules for it.
     this.#first = setImmediate(() => this.refresh()).unref()
   }
 
@@ -123,9 +123,9 @@ export class SigningKeys {
   }
 
   /**
-   * The published keys of this `kid`; several where keys of several issuers share it. Does not wait if the `kid` is known.
+   * The published keys of this `kid`; several if keys of several issuers share it. Does not fetch if the `kid` is known.
    *
-   * @throws SigningKeysUnavailable when there is no set to search.
+   * @throws SigningKeysUnavailable when there are no signing keys.
    */
   async find (kid: string): Promise<readonly SigningKey[]> {
     if (!this.isReady() || !this.#ofKid(kid).length) await this.#refreshForCaller()
@@ -135,7 +135,7 @@ export class SigningKeys {
     return this.#ofKid(kid)
   }
 
-  /** Fetches the set, one fetch at a time. Never rejects: a fetch that fails leaves the set as it is. */
+  /** Fetches the set, one fetch at a time. Never rejects: a failed fetch does not change the set. */
   refresh (): Promise<void> {
     this.#fetching ??= this.#tryToFetch().finally(() => { this.#fetching = undefined })
     return this.#fetching
@@ -145,7 +145,7 @@ export class SigningKeys {
     return [...this.#published].filter((key) => key.kid === kid)
   }
 
-  /** The fetch that callers cause: they share one, and none begins in the cool-down after the last, whatever its outcome. */
+  /** Fetches for a caller: callers share one fetch, and none begins in the cool-down after the last one, successful or not. */
   async #refreshForCaller (): Promise<void> {
     if (this.#fetching || this.#now() >= this.#coolDownUntil) await this.refresh()
   }
@@ -189,7 +189,7 @@ export class SigningKeys {
     this.#checkAuthority()
   }
 
-  /** Shows a wrong `authority` or `jwksUri` when the server starts, not when the first customer calls. Logged once. */
+  /** Logs a wrong `authority` or `jwksUri`, once: when the server starts, not at the first call. */
   #checkAuthority (): void {
     const expected = `${this.#authority}/{tenantid}/v2.0`
     const issuers = [...new Set([...this.#published].map(({ issuer }) => issuer))]
@@ -208,7 +208,7 @@ export class SigningKeys {
     if (this.#closed.signal.aborted) return
     const { refreshEvery, retryEvery, coolDownWithoutKeys } = this.#timing
     const delay = this.#failure === undefined ? refreshEvery : this.isReady() ? retryEvery : coolDownWithoutKeys
-    // Up to a tenth sooner, so that the processes of a cluster do not ask all at once.
+    // Up to a tenth earlier, so that the processes of a cluster do not fetch at the same time.
     this.#timer = setTimeout(() => this.refresh(), delay * (1 - Math.random() / 10)).unref()
   }
 }

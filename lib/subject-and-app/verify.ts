@@ -24,21 +24,21 @@ export interface UnverifiedToken {
   readonly kid: string
 }
 
-/** A verified token; safe to cache: it depends on the token alone, and on nothing of the request. */
+/** A verified token. Safe to cache: it contains nothing of the request. */
 export interface AcceptedToken {
   readonly kind: TokenKind
   readonly identity: TokenIdentity
   readonly signingKey: SigningKey
   /** When it leaves the cache: its `exp`, in milliseconds since 1970. */
   readonly expires: number
-  /** The token and its claims, frozen, with the token not enumerable: made once, not for each request. */
+  /** The token and its claims, frozen, with the token not enumerable: created once, not for each request. */
   readonly principal: NonNullable<Caller['subject']>
-  /** The last admission: as a subject token, or as an app token without one. */
-  admission?: Admission
+  /** The memoized caller; on the subject token, or on the app token if there is no subject token. */
+  lastCaller?: LastCaller
 }
 
-/** With what an accepted token was admitted, and the caller that resulted. */
-export interface Admission {
+/** A memoized caller, with the app token and the tenant that it is valid for. */
+export interface LastCaller {
   readonly app: AcceptedToken
   readonly clientTenantId: string
   readonly caller: Caller
@@ -49,7 +49,7 @@ export function isAccepted (token: AcceptedToken | UnverifiedToken): token is Ac
   return 'signingKey' in token
 }
 
-/** Checks all of a token but its signature, which is the expensive part, and its time. */
+/** Checks everything of a token except its signature, which is the expensive part, and its time. */
 export function decode (kind: TokenKind, token: string, options: CheckedAuthenticationOptions): UnverifiedToken | Refusal {
   const parsed = parse(token)
   if (parsed === undefined) return new Refusal('TokenMalformed', { token: kind })
@@ -61,9 +61,9 @@ export function decode (kind: TokenKind, token: string, options: CheckedAuthenti
 }
 
 /**
- * Checks what is left: that a published key signs for the token's issuer, the signature and the time.
+ * Checks the rest: that a published key may sign for the token's issuer, the signature and the time.
  *
- * @throws SigningKeysUnavailable when there are no signing keys to check with.
+ * @throws SigningKeysUnavailable when there are no signing keys.
  */
 export async function verify (
   unverified: UnverifiedToken,
@@ -80,7 +80,7 @@ export async function verify (
   try {
     const { payload } = await jwtVerify(token, signingKey.publicKey, {
       algorithms: ['RS256'],
-      // As the token spells them: checkClaims has compared them with the options, UUIDs without regard to case.
+      // In the token's spelling: checkClaims has compared them with the options, UUIDs without regard to case.
       issuer: iss,
       audience: aud,
       requiredClaims: ['nbf', 'exp'],
@@ -97,7 +97,7 @@ export async function verify (
   }
 }
 
-/** Refuses a token for its key: none has its `kid`, or those that have it sign for other issuers. */
+/** Refuses a token for its key: no published key has its `kid`, or the keys of that `kid` are bound to other issuers. */
 function refuseKey (
   { kind, kid, identity: { tenantId } }: UnverifiedToken, keys: readonly SigningKey[], options: CheckedAuthenticationOptions
 ): Refusal {
@@ -123,7 +123,7 @@ function refuseKey (
   })
 }
 
-/** Refuses a token for what jose says about `nbf` or `exp`, with the seconds that it is off by. */
+/** Refuses a token for jose's error about `nbf` or `exp`, with the difference in seconds. */
 function refuseTime (
   token: TokenKind, { claim, payload }: errors.JWTExpired | errors.JWTClaimValidationFailed, now: Date, { clockTolerance }: CheckedAuthenticationOptions
 ): Refusal {
@@ -142,7 +142,7 @@ function refuseTime (
   return badClaim(token, claim, 'InvalidClaim')
 }
 
-/** Parsed by jose, which parses it again when it verifies: one parser for the rules and for the signature. */
+/** Parsed by jose, which also verifies the signature, so that both use the same parser. */
 function parse (token: string): { header: Record<string, unknown>, claims: Record<string, unknown> } | undefined {
   if (!isCompactJws(token)) return undefined
   try {
@@ -152,7 +152,7 @@ function parse (token: string): { header: Record<string, unknown>, claims: Recor
   }
 }
 
-const BRINGS_KEY = ['jku', 'jwk', 'x5c', 'x5u']
+const KEY_PARAMETERS = ['jku', 'jwk', 'x5c', 'x5u']
 const TYPES = ['jwt', 'at+jwt', 'application/at+jwt']
 
 /** The `kid` of a token with a valid JOSE header. */
@@ -161,9 +161,9 @@ function checkHeader (kind: TokenKind, { alg, kid, crit, typ, ...others }: Recor
   if (alg !== 'RS256') return refuse('AlgorithmNotAllowed', { expected: 'RS256', received: describe(alg) })
   if (typeof kid !== 'string' || kid === '') return refuse('KeyIdMissing')
   if (crit !== undefined) return refuse('CriticalParameter')
-  // Keys come from the authority's set alone, never from the token.
-  if (BRINGS_KEY.some((name) => Object.hasOwn(others, name))) return refuse('KeyInToken')
-  // A token that the authority issued for another purpose says so here (RFC 8725, 3.11).
+  // Keys come from the authority's set only, never from the token.
+  if (KEY_PARAMETERS.some((name) => Object.hasOwn(others, name))) return refuse('KeyInToken')
+  // The type of a token that was issued for another purpose differs (RFC 8725, 3.11).
   if (typ !== undefined && !(typeof typ === 'string' && TYPES.includes(typ.toLowerCase()))) {
     return refuse('TokenTypeNotAllowed', { expected: 'JWT or at+jwt', received: describe(typ) })
   }
@@ -176,7 +176,7 @@ function toPrincipal (token: string, claims: JWTPayload): AcceptedToken['princip
   return Object.freeze(principal)
 }
 
-/** A copy, so that the whole header that the token is a slice of can be garbage collected. */
+/** Copies the token, so that the whole header, of which it is a slice, can be garbage collected. */
 function flatten (token: string): string {
   return Buffer.from(token, 'latin1').toString('latin1')
 }

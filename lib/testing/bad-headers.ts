@@ -5,17 +5,17 @@ import type { Fabric, FabricHeaders, HeadersOptions, TokenOptions } from './fabr
 import { FABRIC_CLIENT_FOR_WORKLOADS, OTHER_TENANT_ID, type Registration } from './registration.js'
 import { newSigningKey, type SigningKey, type SigningKeys } from './signing-keys.js'
 
-/** Headers that have to be refused. */
+/** Headers that a server must refuse. */
 export interface BadHeaders {
-  /** What is wrong with them. */
+  /** A name that says what is invalid. */
   readonly name: string
-  /** The status of the refusal: 403 where everything holds but the scope, else 401. */
+  /** The status of the response: 403 if only the scope is wrong, else 401. */
   readonly statusCode: 401 | 403
-  /** The headers, their names in lower case; one that is missing is not there. */
+  /** The headers, their names in lower case. */
   readonly headers: Record<string, string>
 }
 
-/** Things by a name that says what is wrong with them. */
+/** Values by a name that says what is invalid. */
 type Named<T> = Readonly<Record<string, T>>
 
 interface TokenPair {
@@ -59,20 +59,20 @@ function badForms (good: FabricHeaders, { appToken, subjectToken }: TokenPair): 
   return {
     'there is no Authorization header': withoutAuthorization,
     'the Authorization header is empty': spelled(''),
-    'the app token comes as a bearer token': spelled(`Bearer ${appToken}`),
+    'the app token is sent as a bearer token': spelled(`Bearer ${appToken}`),
     'the scheme is in lower case': spelled(authorization.replace('SubjectAndAppToken', 'subjectandapptoken')),
-    'the scheme is of another version': spelled(authorization.replace('Token1.0', 'Token2.0')),
+    'the scheme has another version': spelled(authorization.replace('Token1.0', 'Token2.0')),
     'there are two spaces after the scheme': spelled(authorization.replace(' ', '  ')),
     'there is no space after the comma': spelled(authorization.replace(', ', ',')),
     'the app token comes first': spelled(`SubjectAndAppToken1.0 appToken="${appToken}", subjectToken="${subjectToken}"`),
     'the app token is not named': spelled(`SubjectAndAppToken1.0 subjectToken="${subjectToken}"`),
     'the subject token is not named': spelled(`SubjectAndAppToken1.0 appToken="${appToken}"`),
     'the quotes are missing': spelled(authorization.replaceAll('"', '')),
-    'the quotes are single ones': spelled(authorization.replaceAll('"', "'")),
+    'the quotes are single quotes': spelled(authorization.replaceAll('"', "'")),
     'there is a third parameter': spelled(`${authorization}, version="1.0"`),
-    'there are two Authorization headers joined to one': spelled(`${authorization}, ${authorization}`),
+    'two Authorization headers are joined into one': spelled(`${authorization}, ${authorization}`),
     'there is no x-ms-client-tenant-id header': withoutTenant,
-    'the x-ms-client-tenant-id header is no uuid': { ...good, 'x-ms-client-tenant-id': 'contoso.example' },
+    'the x-ms-client-tenant-id header is not a UUID': { ...good, 'x-ms-client-tenant-id': 'contoso.example' },
     'the x-ms-client-tenant-id header names two tenants': { ...good, 'x-ms-client-tenant-id': `${tenantId}, ${tenantId}` },
     'the x-ms-client-tenant-id header names another tenant': { ...good, 'x-ms-client-tenant-id': OTHER_TENANT_ID }
   }
@@ -88,7 +88,7 @@ function badPairs ({ appToken, subjectToken }: TokenPair): Named<HeadersOptions>
   }
 }
 
-/** A good token that has been tampered with on its way. */
+/** A valid token that was changed after it was signed. */
 function spoiled (token: string): Named<string> {
   const [header = '', payload = '', signature = ''] = token.split('.')
   const claims: Claims = JSON.parse(Buffer.from(payload, 'base64url').toString())
@@ -98,8 +98,8 @@ function spoiled (token: string): Named<string> {
     'has claims that were not signed': [header, otherClaims, signature].join('.'),
     'has a signature that was changed': [header, payload, otherSignature].join('.'),
     'has a signature that was cut short': token.slice(0, -4),
-    'has lost its signature': [header, payload, ''].join('.'),
-    'is no token': 'eyJ'
+    'has no signature': [header, payload, ''].join('.'),
+    'is not a token': 'eyJ'
   }
 }
 
@@ -113,8 +113,8 @@ function badSignatures (own: SigningKey, stranger: SigningKey, tenantBoundKid: s
     'is signed with PS256': { header: { alg: 'PS256' } },
     'is signed with ES256': { header: { alg: 'ES256' }, key: ellipticKey },
     'has a critical header parameter': { header: { crit: ['tenant'], tenant: OTHER_TENANT_ID } },
-    "is signed by a stranger in the name of Fabric's key": { key: stranger.privateKey },
-    'brings the key along that it is signed with': {
+    "is signed with another key under the kid of Fabric's key": { key: stranger.privateKey },
+    'contains the key that it is signed with': {
       header: { jwk: stranger.publicKey.export({ format: 'jwk' }) }, key: stranger.privateKey
     },
     'names a key that is not published': { header: { kid: stranger.kid }, key: stranger.privateKey },
@@ -133,23 +133,23 @@ function badClaims (version: TokenVersion, { authority, issuerV1, tenantId }: Re
     'never expires': { claims: { exp: undefined } },
     'is not valid yet': { claims: { nbf: now + 300 } },
     'has no version': { claims: { ver: undefined } },
-    'is of another version': { claims: { ver: '3.0' } },
-    'is for nobody': { claims: { aud: undefined } },
+    'has another version': { claims: { ver: '3.0' } },
+    'has no audience': { claims: { aud: undefined } },
     'is for another application': { claims: { aud: 'api://contoso.example' } },
     'has no issuer': { claims: { iss: undefined } },
     'has the issuer of another tenant': { claims: { iss: otherIssuer } },
-    'has a stranger as its issuer': { claims: { iss: `https://contoso.example/${tenantId}/` } },
+    'has an unknown issuer': { claims: { iss: `https://contoso.example/${tenantId}/` } },
     'names no tenant': { claims: { tid: undefined } },
-    'names a tenant that is no uuid': { claims: { tid: '../contoso.example' } },
+    'names a tenant that is not a UUID': { claims: { tid: '../contoso.example' } },
     'is of another tenant': { tenantId: OTHER_TENANT_ID },
     'names no calling application': { claims: { [application]: undefined } },
     'names another calling application': { claims: { [application]: OTHER_TENANT_ID } },
-    'names nobody': { claims: { oid: undefined } }
+    'has no object ID': { claims: { oid: undefined } }
   }
 }
 
 const badAppClaims: Named<TokenOptions> = {
-  'is not marked as one': { claims: { idtyp: undefined } },
+  'is not marked as an app token': { claims: { idtyp: undefined } },
   "is marked as a user's": { claims: { idtyp: 'user' } },
   'has a scope': { claims: { scp: 'FabricWorkloadControl' } }
 }
@@ -171,7 +171,7 @@ const insufficientClaims: Named<TokenOptions> = {
 
 let stranger: Promise<SigningKey> | undefined
 
-/** A key that no Fabric publishes. */
+/** A key that is not published. */
 function strangersKey (): Promise<SigningKey> {
   stranger ??= newSigningKey()
   return stranger

@@ -2,7 +2,7 @@ import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 
 import { FABRIC_BACK_END, type Registration } from './registration.js'
 
-/** The version of a token, its claim `ver`: it decides what issuer, audience and the calling application look like. */
+/** The version of a token, its claim `ver`: it determines the format of the issuer, the audience and the calling application. */
 export type TokenVersion = '1.0' | '2.0'
 
 /** The claims of a token. */
@@ -11,7 +11,7 @@ export type Claims = Readonly<Record<string, unknown>>
 const MINUTE = 60
 const HOUR = 60 * MINUTE
 
-/** The claims of an app token as Entra ID issues them to Fabric: good for a day, and begun five minutes ago. */
+/** The claims of an app token as Entra ID issues them to Fabric: issued five minutes ago, valid for a day. */
 export function appClaims (version: TokenVersion, tenantId: string, registration: Registration): Claims {
   const servicePrincipal = randomUUID()
   return {
@@ -23,7 +23,7 @@ export function appClaims (version: TokenVersion, tenantId: string, registration
   }
 }
 
-/** The claims of a subject token, the delegated token of a user: good for 60 to 90 minutes. */
+/** The claims of a subject token, the delegated token of a user: valid for 60 to 90 minutes. */
 export function subjectClaims (version: TokenVersion, tenantId: string, registration: Registration): Claims {
   const name = `user-${randomInt(1_000_000)}@contoso.example`
   return {
@@ -58,8 +58,8 @@ function commonClaims (version: TokenVersion, tenantId: string, registration: Re
 }
 
 /**
- * Entra ID fills its own claims with what nobody else can read, and what differs from token to token. Never `eyJ`, so
- * that who searches a log for tokens by their beginning finds tokens.
+ * A random value, as in claims that only Entra ID can read. Never contains `eyJ`, so that a search for this beginning of
+ * tokens in a log finds only tokens.
  */
 function random (bytes: number): string {
   return randomBytes(bytes).toString('base64url').replaceAll('eyJ', 'eyj')

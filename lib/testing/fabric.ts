@@ -15,50 +15,50 @@ import { completeRegistration, type Registration } from './registration.js'
 import { type JoseHeader, sign } from './sign.js'
 import { SigningKeys } from './signing-keys.js'
 
-/** How a token differs from a good one. */
+/** Differences of a token from a valid one. */
 export interface TokenOptions {
   /**
    * The token's version.
    * @default '1.0'
    */
   version?: TokenVersion
-  /** The tenant that issues it, for `tid` and `iss`. Default: the publisher's for an app token, else the user's. */
+  /** The tenant that issues it, for `tid` and `iss`. Default: the publisher's tenant for an app token, else the user's. */
   tenantId?: string
-  /** Claims to put in place of the sample's; `undefined` leaves one out. */
+  /** Claims that replace those of a valid token; `undefined` removes a claim. */
   claims?: Claims
-  /** Parameters to put in place of the JOSE header's; `undefined` leaves one out. `alg` decides how it is signed. */
+  /** Parameters that replace those of the JOSE header; `undefined` removes one. `alg` is also the algorithm of the signature. */
   header?: JoseHeader
-  /** What to sign with in place of this Fabric's own key. */
+  /** The key to sign with, in place of the simulated Fabric's. */
   key?: KeyObject
 }
 
-/** How the headers of a call differ from those of a good one. */
+/** Differences of the headers of a call from valid ones. */
 export interface HeadersOptions {
   /**
    * The version of both tokens.
    * @default '1.0'
    */
   version?: TokenVersion
-  /** The app token, made or to be made. */
+  /** The app token, or the options of one. */
   appToken?: string | TokenOptions
-  /** The subject token, made or to be made; `''` where no user is behind the call. */
+  /** The subject token, or the options of one; `''` for a call without a user. */
   subjectToken?: string | TokenOptions
-  /** The tenant of the user or service behind the call, for `x-ms-client-tenant-id` and the subject token; a uuid. */
+  /** The tenant of the user or service behind the call, for `x-ms-client-tenant-id` and the subject token; a UUID. */
   tenantId?: string
 }
 
 /** The headers that Fabric sends with each call, their names in lower case as Node has them. */
 export type FabricHeaders = Record<'authorization' | 'x-ms-client-tenant-id' | 'activityid' | 'requestid', string>
 
-/** How a poll differs from a good one for the job instance of the contract's sample. */
+/** Differences of a poll from a valid one for the job instance of the contract's sample. */
 export interface PollOptions extends HeadersOptions {
   /** The `prefix` that the plugin was registered with. */
   prefix?: string
-  /** The job instance that is asked about; what is left out is the sample's. */
+  /** The job instance; properties that are left out are those of the sample. */
   job?: Partial<JobInstance>
 }
 
-/** A request as Fastify's `inject` takes it. */
+/** A request for Fastify's `inject`. */
 export interface Poll {
   /** The contract's method. */
   method: 'GET'
@@ -93,20 +93,20 @@ export interface ToolkitRequest {
 export interface KeyEndpoint {
   /** The address of the JWK set. */
   readonly jwksUri: string
-  /** What to write as `authentication` for a server that fetches its keys from there, also in another process. */
+  /** The option `authentication` for a server that fetches its keys from there, also in another process. */
   readonly authentication: AuthenticationOptions
   /** Closes it. */
   readonly close: () => Promise<void>
 }
 
 /**
- * A simulated Fabric for tests: it has keys, signs tokens of both versions as Entra ID would, and makes the
- * headers of a poll, good ones and bad ones. It needs no network.
+ * Simulates Fabric in tests: it generates keys, signs tokens of both versions as Entra ID does, and builds the headers of a
+ * poll, valid and invalid. It needs no network.
  *
- * Its keys are made for the occasion and handed to whoever asks. They are for tests and for development on one's own
- * machine: a server that believes them believes everybody who can reach them.
+ * Use its keys in tests and for development on your machine. Never trust them in production: anyone who obtains them can
+ * sign valid requests.
  *
- * @param options The workload that it calls; the ids that are left out are made up, the same each time.
+ * @param options The workload that it calls; IDs that are left out have fixed sample values.
  *
  * @example
  * import assert from 'node:assert/strict'
@@ -135,11 +135,11 @@ export function createFabric (options: Partial<Registration> = {}): Fabric {
 
 /** See {@link createFabric}. */
 export class Fabric {
-  /** The workload that it calls, and the tenant of the users that it calls for. */
+  /** The workload that it calls, and the tenant of its users. */
   readonly registration: Registration
   /**
-   * What to write as `authentication` for a server in the same process: the keys come without a network. Spread it to
-   * add options: `{ ...fabric.authentication, subjectToken: 'required' }`.
+   * The option `authentication` for a server in the same process: the keys need no network. Spread it to add options:
+   * `{ ...fabric.authentication, subjectToken: 'required' }`.
    */
   readonly authentication: InternalAuthenticationOptions
   readonly #keys: SigningKeys
@@ -186,7 +186,7 @@ export class Fabric {
     }
   }
 
-  /** Makes a poll: the question how a job instance is doing. */
+  /** Makes a poll: a request for the state of a job instance. */
   async poll ({ prefix = '', job, ...headers }: PollOptions = {}): Promise<Poll> {
     return { method: 'GET', url: prefix + pathOf({ ...SAMPLE_JOB, ...job }, GetItemJobInstanceState.url), headers: await this.headers(headers) }
   }
@@ -212,9 +212,9 @@ export class Fabric {
   }
 
   /**
-   * Makes every kind of headers that have to be refused, each by its name and with the status of the refusal: tokens
-   * that are not Fabric's, or no longer, or not for this workload, pairs that do not belong together, and malformed
-   * headers. Each differs from a good call in the one thing that its name says.
+   * Makes every kind of headers that a server must refuse, each with a name and the status of the response: tokens that were
+   * not issued to Fabric, have expired or are for another workload, pairs that do not match, and malformed headers. Each
+   * differs from a valid call in the one thing that its name says.
    *
    * @param version The version of the tokens.
    */
@@ -222,24 +222,24 @@ export class Fabric {
     return makeBadHeaders(this, this.#keys, version)
   }
 
-  /** What the key endpoint answers: the public keys. */
+  /** The response of the key endpoint: the public keys. */
   jwks (): Promise<JSONWebKeySet> {
     return this.#keys.jwks()
   }
 
-  /** Signs with a new key from now on. The old ones stay published until {@link retireKeys}. */
+  /** Signs with a new key from now on. The old keys stay published until {@link retireKeys}. */
   rotateKeys (): Promise<void> {
     return this.#keys.rotate()
   }
 
-  /** Publishes no key any more but the one that signs: tokens from before the last {@link rotateKeys} are worthless. */
+  /** Publishes only the current key from now on: tokens from before the last {@link rotateKeys} become invalid. */
   retireKeys (): void {
     this.#keys.retire()
   }
 
   /**
-   * Serves the public keys over http on loopback, for a server in another process, or one whose fetching of keys is
-   * under test.
+   * Serves the public keys over http on loopback, for a server in another process, or for a test of fetching the
+   * keys.
    */
   async listen (): Promise<KeyEndpoint> {
     const server = Fastify({ forceCloseConnections: true })

@@ -1,4 +1,4 @@
-// A simulated Fabric for tests: the package's `testing` entry.
+// The package's `testing` entry: it simulates Fabric in tests.
 export { createFabric } from './fabric.js'
 export type { BadHeaders } from './bad-headers.js'
 export type { Claims, TokenVersion } from './claims.js'

@@ -6,13 +6,13 @@ import { base64url, type CompactJWSHeaderParameters, CompactSign } from 'jose'
 export type JoseHeader = Readonly<Record<string, unknown>>
 
 /**
- * Makes a compact JWS of whatever it is given, sensible or not. The header's `alg` decides how it is signed; with
- * `none`, or without any, it is not.
+ * Makes a compact JWS of any header and claims, valid or not. The header's `alg` is the algorithm of the signature; with
+ * `none`, or without `alg`, the signature is empty.
  */
 export async function sign (header: JoseHeader, claims: object, key: KeyObject): Promise<string> {
   const payload = JSON.stringify(claims)
   if (!isSignable(header)) return `${base64url.encode(JSON.stringify(header))}.${base64url.encode(payload)}.`
-  // jose signs what is critical only if it is told that somebody understands it.
+  // jose signs critical parameters only if they are listed as understood.
   const crit = Object.fromEntries((header.crit ?? []).map((name) => [name, true]))
   return new CompactSign(Buffer.from(payload)).setProtectedHeader(header).sign(key, { crit })
 }

@@ -12,9 +12,9 @@ export interface SigningKey {
   readonly publicKey: KeyObject
 }
 
-/** The keys of one authority. Each is made when it is first needed. */
+/** The keys of one authority. Each is generated on first use. */
 export class SigningKeys {
-  /** Names a published key that is bound to another tenant: nothing but its issuer tells it from the one that signs. */
+  /** The `kid` of a published key that is bound to another tenant: only its issuer differs from the key that signs. */
   readonly tenantBoundKid = newKid()
   readonly #authority: string
   /** Oldest first; the last one signs. */
@@ -35,12 +35,12 @@ export class SigningKeys {
     await this.#publish()
   }
 
-  /** Publishes no key any more but the one that signs. */
+  /** Publishes only the key that signs from now on. */
   retire (): void {
     this.#published = this.#published.slice(-1)
   }
 
-  /** What the authority's key endpoint answers: keys without `alg` as Entra ID's are, one of them bound to a tenant. */
+  /** The response of the authority's key endpoint: keys without `alg`, like those of Entra ID, one of them bound to a tenant. */
   async jwks (): Promise<JSONWebKeySet> {
     const { publicKey } = await this.current()
     const published = await Promise.all(this.#published)
@@ -64,12 +64,12 @@ export class SigningKeys {
   }
 }
 
-/** Makes a key, off the main thread; that takes about a tenth of a second. */
+/** Generates a key, in the thread pool, because that is slow. */
 export async function newSigningKey (): Promise<SigningKey> {
   return { kid: newKid(), ...await promisify(generateKeyPair)('rsa', { modulusLength: 2048 }) }
 }
 
-/** Entra ID's key ids are the SHA-1 thumbprints of certificates: 20 bytes. */
+/** Entra ID's key IDs are the SHA-1 thumbprints of certificates: 20 bytes. */
 function newKid (): string {
   return randomBytes(20).toString('base64url')
 }

@@ -334,7 +334,7 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
         await shows(card, state)
         await opensLatest(card)
       }
-      const result = await visitor.sends('the app token is no token')
+      const result = await visitor.sends('the app token is not a token')
       await shows(result, 'Refused: 401')
       await opensCall(result)
       for (const colorScheme of ['light', 'dark'] as const) {

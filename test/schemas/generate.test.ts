@@ -24,7 +24,7 @@ t.test('What is committed is what the documents say', async (t) => {
   const toolkit = JSON.parse(readFileSync(join(schemas, 'extensibility-toolkit.json'), 'utf8'))
   const modules = generate({ 'extensibility-toolkit.json': toolkit, ...freshDocuments() })
   for (const [file, text] of modules) t.equal(text, readFileSync(join(schemas, file), 'utf8'), file)
-  t.strictSame(run('--check'), { status: 0, stdout: ['schemas: as the OpenAPI documents say'], stderr: [] })
+  t.strictSame(run('--check'), { status: 0, stdout: ['schemas: the modules match the OpenAPI documents'], stderr: [] })
 })
 
 t.test('It is a command when it is run, and only a module when it is imported', async (t) => {
@@ -153,7 +153,7 @@ t.test('Several documents become one set of modules, with each common definition
   t.match(run(folder), { stdout: ['schemas: 20 written, 0 removed'] })
 
   other.components.schemas['ErrorSource'] = { title: 'ErrorSource', type: 'string' }
-  const message = 'other.json#/components/schemas/ErrorSource: the generator does not know a second definition'
+  const message = 'other.json#/components/schemas/ErrorSource: the generator does not support a second definition'
   t.throws(() => generate(documents), { message })
 })
 
@@ -193,7 +193,7 @@ t.test('A construct that it does not know is an error that names its place', asy
       `${operation}/responses/200/content`, 'text/xml: {}']
   ]
   for (const [document, place, construct] of cases) {
-    const message = `odd.json${place}: the generator does not know ${construct}`
+    const message = `odd.json${place}: the generator does not support ${construct}`
     t.throws(() => generate({ 'odd.json': document }), { message }, construct)
   }
 })

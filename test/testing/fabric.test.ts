@@ -264,14 +264,14 @@ t.test('the bad tokens are what their names say, and bad in nothing else', async
     await t.resolves(compactVerify(token, published, { crit: { tenant: true } }))
   })
   await t.test('one that holds where its own key is believed', async (t) => {
-    const token = named('brings the key along that it is signed with')
+    const token = named('contains the key that it is signed with')
     await t.resolves(compactVerify(token, EmbeddedJWK))
     await t.rejects(compactVerify(token, published), { code: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' })
   })
   await t.test('one that holds where nobody asks for whom the key signs', async (t) => {
     await t.resolves(jwtVerify(named('names a key of another tenant'), published))
   })
-  for (const name of ['is of another tenant', 'has a scope', 'is not marked as one', 'names another calling application']) {
+  for (const name of ['is of another tenant', 'has a scope', 'is not marked as an app token', 'names another calling application']) {
     await t.test(`one whose signature and time hold, that ${name}`, async (t) => {
       await t.resolves(jwtVerify(named(name), published, { audience }))
     })
@@ -282,7 +282,7 @@ t.test('the bad tokens are what their names say, and bad in nothing else', async
       await t.rejects(jwtVerify(named(name), published), { code })
     })
   }
-  for (const name of ['has claims that were not signed', 'has a signature that was changed', "is signed by a stranger in the name of Fabric's key"]) {
+  for (const name of ['has claims that were not signed', 'has a signature that was changed', "is signed with another key under the kid of Fabric's key"]) {
     await t.test(`one that ${name}`, async (t) => {
       await t.rejects(compactVerify(named(name), published), { code: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' })
     })
