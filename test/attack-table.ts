@@ -2,31 +2,31 @@ import type { FabricHeaders, HeadersOptions, Registration, TokenVersion } from '
 import { base64url, type Forge, hmac, nothing, rs512 } from './helpers/forge.js'
 import { requestText } from './helpers/raw-http.js'
 
-/** A request, and what it has to be answered. */
+/** A request and the expected status. */
 export interface RawRequest {
   name: string
-  /** 200 or 201 for Fabric; for anybody else 401 or 403, or what Node's parser answers before there is a request. */
+  /** 200 or 201 for a valid call; 401 or 403 for an attack, or the status of Node's HTTP parser. */
   status: 200 | 201 | 400 | 401 | 403 | 431
-  /** All of it, a character for each byte. */
+  /** The whole request, one character for each byte. */
   text: string
 }
 
-/** What an attacker has, and more. */
+/** Everything that an attacker may have, and more. */
 export interface Loot {
-  /** Makes tokens of any form, with a published key of its own: theirs is the only fault that they have. */
+  /** Signs tokens of any form with a published key, so that the form is their only fault. */
   forge: Forge
   /** The path of a poll. */
   target: string
   /** The headers of a poll that is accepted. */
   good: FabricHeaders
-  /** Its two tokens. */
+  /** The two tokens of that poll. */
   app: string
   subject: string
-  /** Two tokens of a key that has been published, and is no more. */
+  /** Two tokens of a key that is not published any more. */
   retired: { app: string, subject: string }
 }
 
-/** Things by a name that says what is wrong with them. */
+/** Values by a name that says what is invalid. */
 type Named<T> = Record<string, T>
 type Claims = Record<string, unknown>
 type Kind = 'app' | 'subject'
@@ -60,7 +60,7 @@ export async function attackTable (loot: Loot): Promise<RawRequest[]> {
     add(401, `${kind} token: `, { 'of a key that is not published any more': send(loot.retired[kind]) })
     for (const version of VERSIONS) {
       const claims = claimsOfEither(await forge.claims(kind, version), version, forge.fabric.registration)
-      // An app token without a user, or the other token's word would be against it too.
+      // An app token is sent without a subject token, whose mismatch would be another reason for the refusal.
       const alone = kind === 'app' ? { subject: '' } : {}
       add(401, `${kind} token v${version}: `, mapped(claims, (bad) => withTokens({ ...alone, [kind]: forge.token({}, bad) })))
     }
@@ -85,7 +85,7 @@ export async function attackTable (loot: Loot): Promise<RawRequest[]> {
   return attacks
 }
 
-/** Requests that have to reach the resolver, or the attacks may fail because everything does. */
+/** Requests that must reach the resolver: they show that not every request is refused. */
 export async function controlTable ({ forge, target, good }: Loot): Promise<RawRequest[]> {
   const { fabric } = forge
   const { publisherTenantId, tenantId, clientId } = fabric.registration
@@ -119,8 +119,8 @@ export async function controlTable ({ forge, target, good }: Loot): Promise<RawR
     'typ of an access token as a media type': {
       appToken: { header: { typ: 'application/at+jwt' } }, subjectToken: { header: { typ: 'Application/AT+JWT' } }
     },
-    'forged tokens without a fault, v1.0': await forged('1.0'),
-    'forged tokens without a fault, v2.0': await forged('2.0')
+    'valid tokens of the forge, v1.0': await forged('1.0'),
+    'valid tokens of the forge, v2.0': await forged('2.0')
   }
   const control = (name: string, lines: string[]): RawRequest => ({ name, status: 200, text: requestText(target, lines) })
   const controls = Object.entries(calls).map(async ([name, call]) => control(name, lines(await fabric.headers(call))))
@@ -133,7 +133,7 @@ export async function controlTable ({ forge, target, good }: Loot): Promise<RawR
   ]
 }
 
-/** A token that has been accepted, in other letters. */
+/** Other spellings of a token that was accepted. */
 function spellings (token: string): Named<string> {
   const [head = '', body = '', signature = ''] = token.split('.')
   const joined = (...parts: string[]) => parts.join('.')
@@ -171,7 +171,7 @@ function spellings (token: string): Named<string> {
     'with a space inside': joined(head, ` ${body}`, signature),
     'with a letter of Latin-1 inside': joined(head, `\xe9${body}`, signature),
     'with its dots escaped': token.replaceAll('.', '%2E'),
-    'in quotes of its own': `\\"${token}\\"`,
+    'in escaped quotes': `\\"${token}\\"`,
     'with Bearer in front': `Bearer ${token}`,
     'the word null': 'null',
     'the word undefined': 'undefined',
@@ -184,7 +184,7 @@ function spellings (token: string): Named<string> {
   }
 }
 
-/** Tokens that are signed as they are with a published key, or as they say. */
+/** Tokens that are signed with a published key, or with the algorithm that they name. */
 function headersAndPayloads (forge: Forge, claims: Claims): Named<string> {
   const { publicKey, privateKey } = forge.goodKey
   const json = JSON.stringify(claims)
@@ -266,7 +266,7 @@ function headersAndPayloads (forge: Forge, claims: Claims): Named<string> {
     'its payload signed with padding': forge.seal(head, Buffer.from(json.padEnd(Math.ceil(json.length / 3) * 3 + 1)).toString('base64').replaceAll('+', '-').replaceAll('/', '_')),
     'its exp beyond what a number can hold': withPayload(json.replace(/"exp":\d+/, '"exp":1e999')),
     'its second exp in the past': withPayload(`${json.slice(0, -1)},"exp":1}`),
-    'its claims of 8,000 letters without a signature': forge.token({}, { ...claims, x: 'x'.repeat(6_000) }, nothing)
+    'its claims long and without a signature': forge.token({}, { ...claims, x: 'x'.repeat(6_000) }, nothing)
   }
 }
 
@@ -343,7 +343,7 @@ function claimsOfEither (good: Claims, version: TokenVersion, { audience, client
   return mapped(bad, (changes) => ({ ...good, ...changes }))
 }
 
-/** A value as it would be if somebody were careless with types, letters and spaces. */
+/** Variations of a value that a careless comparison accepts: types, letters and spaces. */
 function otherForms (value: unknown): Named<unknown> {
   const forms = {
     missing: undefined,
@@ -358,7 +358,7 @@ function otherForms (value: unknown): Named<unknown> {
     'with a zero byte after it': `${value}\0`,
     ...(typeof value === 'number' ? { 'as a string': String(value) } : { 'as a number': Number.parseInt(String(value)) || 1 })
   }
-  // Uuids are the same in any case.
+  // UUIDs are compared without regard to case.
   return isCaseSensitive(value) ? { ...forms, 'in upper case': value.toUpperCase() } : forms
 }
 
@@ -371,18 +371,18 @@ const claimsOfApps: Named<Claims> = {
   'idtyp user': { idtyp: 'user' },
   'idtyp device': { idtyp: 'device' },
   'idtyp with app at its beginning': { idtyp: 'application' },
-  'scp there': { scp: 'FabricWorkloadControl' },
-  'scp there, if empty': { scp: '' },
-  'scp there, if null': { scp: null },
-  'scp there, if an empty list': { scp: [] }
+  'scp present': { scp: 'FabricWorkloadControl' },
+  'scp present but empty': { scp: '' },
+  'scp present but null': { scp: null },
+  'scp present but an empty list': { scp: [] }
 }
 
 const claimsOfSubjects: Named<Claims> = {
   'idtyp app': { idtyp: 'app' },
   'idtyp user': { idtyp: 'user' },
-  'idtyp there, if empty': { idtyp: '' },
-  'idtyp there, if null': { idtyp: null },
-  'idtyp there, if an empty list': { idtyp: [] },
+  'idtyp present but empty': { idtyp: '' },
+  'idtyp present but null': { idtyp: null },
+  'idtyp present but an empty list': { idtyp: [] },
   'scp null': { scp: null },
   'scp a number': { scp: 1 },
   'scp true': { scp: true },
@@ -391,7 +391,7 @@ const claimsOfSubjects: Named<Claims> = {
   'appid of Fabric, but not the app token\'s': { appid: FABRIC_CLIENT_FOR_WORKLOADS }
 }
 
-/** What is not enough of a scope. */
+/** Insufficient scopes. */
 const scopes: Named<string | undefined> = {
   'scp missing': undefined,
   'scp empty': '',
@@ -409,7 +409,7 @@ const scopes: Named<string | undefined> = {
   'scp with a letter that looks like another': 'F\u0430bricWorkloadControl'
 }
 
-/** Tokens that hold, each by itself, in calls that do not. */
+/** Pairs of tokens that are each valid, but do not match. */
 async function pairs ({ forge: { fabric }, good, app, subject }: Loot): Promise<Named<Record<string, string>>> {
   const [appHead, appBody, appSignature] = app.split('.')
   const [subjectHead, subjectBody, subjectSignature] = subject.split('.')
@@ -450,7 +450,7 @@ async function pairs ({ forge: { fabric }, good, app, subject }: Loot): Promise<
   }
 }
 
-/** One Authorization header that has not quite the right form; its tokens are good ones. */
+/** Authorization headers with valid tokens and a malformed format. */
 function authorizations ({ good: { authorization }, app, subject }: Loot): Named<string> {
   const scheme = 'SubjectAndAppToken1.0'
   const [subjectParameter, appParameter] = [`subjectToken="${subject}"`, `appToken="${app}"`]
@@ -517,7 +517,7 @@ function authorizations ({ good: { authorization }, app, subject }: Loot): Named
   }
 }
 
-/** One x-ms-client-tenant-id header that names no tenant. */
+/** Values of x-ms-client-tenant-id that are not a tenant. */
 function tenants ({ 'x-ms-client-tenant-id': tenant }: FabricHeaders): Named<string> {
   return {
     empty: '',
@@ -537,7 +537,7 @@ function tenants ({ 'x-ms-client-tenant-id': tenant }: FabricHeaders): Named<str
   }
 }
 
-/** Header lines that Node takes. */
+/** Header lines that Node accepts. */
 function headerLines ({ good, subject }: Loot): Named<string[]> {
   const { authorization, 'x-ms-client-tenant-id': tenant, ...ids } = good
   const [credentials, tenantLine, others] = [`Authorization: ${authorization}`, `x-ms-client-tenant-id: ${tenant}`, lines(ids)]
@@ -569,7 +569,7 @@ function headerLines ({ good, subject }: Loot): Named<string[]> {
   }
 }
 
-/** Header lines that Node does not take: the plugin never sees them. */
+/** Header lines that Node refuses, so that they do not reach the plugin. */
 function malformedLines (good: FabricHeaders): Named<string[]> {
   const { authorization } = good
   const others = lines(good).slice(1)
@@ -586,7 +586,7 @@ function malformedLines (good: FabricHeaders): Named<string[]> {
   }
 }
 
-/** Other ways to the same route; none with a token in the address, which is Fastify's to log. */
+/** Other requests to the same route; none with a token in the URL, because Fastify logs it. */
 function requests ({ target, good }: Loot): Named<string> {
   const { authorization, ...unauthorized } = good
   const others = lines(unauthorized)
@@ -616,13 +616,13 @@ function prefixed (claim: string, forms: Named<unknown>): Named<Claims> {
   return Object.fromEntries(Object.entries(forms).map(([form, value]) => [`${claim} ${form}`, { [claim]: value }]))
 }
 
-/** A letter of base64url that stands for the same bits, if one does not look at those that are left over. */
+/** A character of base64url with the same used bits and other unused bits. */
 function withUnusedBits (letter: string): string {
   const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
   return letters[letters.indexOf(letter) + 1] ?? ''
 }
 
-/** JSON in base64url whose last letter has bits set that mean nothing. */
+/** JSON in base64url whose last character has unused bits set. */
 function spelledOtherwise (json: string): string {
   const encoded = base64url(json.padEnd(Math.ceil(json.length / 3) * 3 + 1))
   return encoded.slice(0, -1) + withUnusedBits(encoded.slice(-1))

@@ -9,7 +9,7 @@ import { Forge } from './helpers/forge.js'
 import { contractProblems } from './helpers/poll.js'
 import { type RawResponse, requestText, sendRaw } from './helpers/raw-http.js'
 
-// Each request goes over a socket of its own, byte for byte: no client would send most of them.
+// Each request is sent over a separate socket, byte by byte: HTTP clients refuse to send most of them.
 
 const forge = new Forge(createFabric())
 const { fabric } = forge
@@ -22,10 +22,10 @@ const loot = { forge, target, good, app, subject, retired }
 const attacks = await attackTable(loot)
 const controls = await controlTable(loot)
 const goodPoll: RawRequest = {
-  name: 'the pair that the attacks are upon', status: 200, text: requestText(target, Object.entries(good).map((line) => line.join(': ')))
+  name: 'a valid poll', status: 200, text: requestText(target, Object.entries(good).map((line) => line.join(': ')))
 }
 
-// The servers' clock stands: of the tokens that are good for seconds alone, none is late, however busy the machine is.
+// The servers' clock is stopped, so that tokens with a short lifetime do not expire on a busy machine.
 const now = Date.now()
 const authentication = { ...forge.authentication, [clock]: () => now }
 
@@ -56,7 +56,7 @@ const hosts = {
   }) satisfies Host
 }
 
-/** A server that writes down all that a log can be told. */
+/** A server that records its whole log. */
 async function serve (t: Test, host: Host) {
   const log: string[] = []
   let calls = 0
@@ -68,7 +68,7 @@ async function serve (t: Test, host: Host) {
   })
   const { port } = new URL(await server.listen({ host: '127.0.0.1', port: 0 }))
 
-  /** Sends requests, each after the one before or so many at once, and holds the answers against what they have to be. */
+  /** Sends requests, `atOnce` of them at the same time, and compares the statuses with the expected ones. */
   async function send (t: Test, requests: RawRequest[], atOnce = 1): Promise<RawResponse[]> {
     const before = calls
     const responses: RawResponse[] = []
@@ -81,23 +81,23 @@ async function serve (t: Test, host: Host) {
         if (response.status !== status) mistakes.push(`${name}: ${response.status} and not ${status}`)
       }
     }))
-    t.same(mistakes, [], 'each is answered as it has to be')
-    t.equal(calls - before, requests.filter(({ status }) => status < 300).length, 'and nobody else reaches the resolver')
+    t.same(mistakes, [], 'each response has the expected status')
+    t.equal(calls - before, requests.filter(({ status }) => status < 300).length, 'only valid requests reach the resolver')
     return responses
   }
   return { log, send }
 }
 
-t.test('the table has attacks of many kinds', async (t) => {
-  t.equal(new Set(attacks.map(({ name }) => name)).size, attacks.length, 'each name stands once')
-  t.equal(new Set(attacks.map(({ text }) => text)).size, attacks.length, 'each request stands once')
-  t.ok(attacks.length > 1000, `there are ${attacks.length}`)
+t.test('the table has more than a thousand attacks, with unique names and requests', async (t) => {
+  t.equal(new Set(attacks.map(({ name }) => name)).size, attacks.length, 'each name is unique')
+  t.equal(new Set(attacks.map(({ text }) => text)).size, attacks.length, 'each request is unique')
+  t.ok(attacks.length > 1000, `${attacks.length} attacks`)
 })
 
 t.test('no attack gets through to the route', async (t) => {
   const server = await serve(t, hosts.route)
 
-  await t.test('before Fabric has ever called', async (t) => {
+  await t.test('no attack gets through to the route before the first call of Fabric', async (t) => {
     const answers = (await server.send(t, attacks)).filter(({ body }) => body !== '')
     for (const [status, scheme, expected] of [
       [401, 'SubjectAndAppToken1.0', { errorCode: 'AuthenticationFailed', source: 'External', isPermanent: false }],
@@ -105,7 +105,7 @@ t.test('no attack gets through to the route', async (t) => {
     ] as const) {
       const refusals = answers.filter((answer) => answer.status === status)
       const alike = new Set(refusals.map(({ headers, body }) => JSON.stringify({ ...headers, date: '', body })))
-      t.equal(alike.size, 1, `and nobody is told why: ${status}`)
+      t.equal(alike.size, 1, `all ${status} responses are the same`)
       const [refusal] = refusals
       const body = JSON.parse(refusal?.body ?? '')
       t.equal(refusal?.headers['www-authenticate'], scheme)
@@ -113,24 +113,24 @@ t.test('no attack gets through to the route', async (t) => {
       t.match(body, expected)
     }
   })
-  await t.test('while everything that is Fabric does', async (t) => {
+  await t.test('every valid call of Fabric gets through to the route', async (t) => {
     await server.send(t, controls)
   })
-  await t.test('each just after a good call with the tokens that it was made of', async (t) => {
+  await t.test('no attack gets through to the route after a valid call with the same tokens', async (t) => {
     await server.send(t, attacks.flatMap((attack) => [goodPoll, attack]))
   })
-  holdsNoToken(t, server.log)
+  logHasNoToken(t, server.log)
 })
 
 for (const [name, host] of Object.entries(hosts)) {
-  t.test(`no attack gets through to the ${name}, 200 at once among good calls, from the first one on`, async (t) => {
+  t.test(`no attack gets through to the ${name} among valid calls, 200 requests at the same time`, async (t) => {
     const server = await serve(t, host)
     await server.send(t, attacks.flatMap((attack, i) => [attack, controls[i % controls.length] ?? goodPoll]), 200)
-    holdsNoToken(t, server.log)
+    logHasNoToken(t, server.log)
   })
 }
 
-t.test('at level trace the log has the identifiers of a refusal or a failure as they are, and no part of a token', async (t) => {
+t.test('at level trace the log contains the identifiers of refusals and failures, and no part of a token', async (t) => {
   const partition = 'j3f168501ed9816b51a9f5765e0742e1eb034ab6bf72c9ae3f3a975e3'
   const lines: string[] = []
   const server = Fastify({ logger: { level: 'trace', stream: { write: (line: string) => { lines.push(line) } } }, routerOptions: { maxParamLength: 256 } })
@@ -164,7 +164,7 @@ t.test('at level trace the log has the identifiers of a refusal or a failure as 
 const toolkitOperations = ['onCreateJobInstance', 'onGetJobInstanceStatus', 'onCancelJobInstance'] as const
 
 for (const operation of toolkitOperations) {
-  t.test(`no attack gets through to ${operation} of the Extensibility Toolkit, 200 at once among good calls, from the first one on`, async (t) => {
+  t.test(`no attack gets through to ${operation} of the Extensibility Toolkit among valid calls, 200 requests at the same time`, async (t) => {
     const server = await serve(t, toolkitHost(operation))
     const poll = await fabric.poll()
     const { url, payload } = await fabric.toolkitRequest(operation)
@@ -178,21 +178,21 @@ for (const operation of toolkitOperations) {
         .replaceAll(suffixOf(poll.url).replaceAll('-', ''), suffixOf(url))
         .replace(/Connection: close\r\n\r\n$/, `Content-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`)
     })
-    // There is no HEAD of a route that is POST.
+    // A POST route has no HEAD.
     const [bad, fine] = [attacks.filter(({ text }) => !text.startsWith('HEAD ')).map(inToolkit), controls.map(inToolkit)]
     t.equal(bad.length, attacks.length - 1)
     await server.send(t, fine)
     await server.send(t, bad.flatMap((attack, i) => [attack, fine[i % fine.length] ?? attack]), 200)
-    holdsNoToken(t, server.log)
+    logHasNoToken(t, server.log)
   })
 }
 
-/** What names the job or the operation in a path. */
+/** The part of a path that names the job or the operation. */
 function suffixOf (path: string): string {
   return path.slice(path.search(/\/job(?:Types|s)\//))
 }
 
-/** The toolkit's routes, of which one counts its calls. */
+/** The toolkit's routes; the calls of one of them are counted. */
 function toolkitHost (operation: typeof toolkitOperations[number]): Host {
   return async (app, resolve) => {
     const called = (name: typeof operation, request: FastifyRequest) => {
@@ -209,10 +209,10 @@ function toolkitHost (operation: typeof toolkitOperations[number]): Host {
   }
 }
 
-function holdsNoToken (t: Test, lines: string[]): void {
+function logHasNoToken (t: Test, lines: string[]): void {
   const log = lines.join('')
   const sent = attacks.map(({ text }) => text).join('')
-  t.ok(log.includes('SubjectAndApp authentication refused'), 'the log says that there were refusals,')
-  t.same(lines.filter((line) => line.includes('eyJ')), [], 'it has no beginning of a token')
-  t.same([...new Set(log.match(/[\w-]{40,}/g))].filter((letters) => sent.includes(letters)), [], 'nor another part of one')
+  t.ok(log.includes('SubjectAndApp authentication refused'), 'the refusals are logged')
+  t.same(lines.filter((line) => line.includes('eyJ')), [], 'the log contains no beginning of a token')
+  t.same([...new Set(log.match(/[\w-]{40,}/g))].filter((letters) => sent.includes(letters)), [], 'the log contains no other part of a token')
 }

@@ -7,16 +7,16 @@ import { holdToContract, host, pollPath, sampleState } from './helpers/poll.js'
 
 const fabric = createFabric()
 
-/** Requests that are refused: at once, and after a signature was verified. */
+/** Requests that are refused, before and after a signature is verified. */
 const strangers: Array<{ name: string, headers: NonNullable<InjectOptions['headers']> }> = [
   { name: 'no headers', headers: {} },
   ...(await fabric.badHeaders()).filter(({ statusCode }) => statusCode === 401)
 ]
 
-/** What hosts do that keeps an `onRequest` hook of a route from deciding over its requests. */
+/** Hosts that prevent an `onRequest` hook of a route from refusing requests. */
 const interferences: Array<[what: string, interfere: (app: FastifyInstance) => void]> = [
   ['a hook that completes twice, by its callback and by its promise', (app) => {
-    // What some compilers make of an async function with a callback; the types do not allow it.
+    // Some compilers emit this for an async function with a callback; the types do not allow it.
     const hook = (_request: FastifyRequest, _reply: FastifyReply, done: () => void) => { done(); return Promise.resolve() }
     app.addHook('onRequest', hook as unknown as onRequestHookHandler)
   }],
@@ -45,7 +45,7 @@ const interferences: Array<[what: string, interfere: (app: FastifyInstance) => v
   }]
 ]
 
-/** Where the authentication of a route comes from. */
+/** The sources of a route's authentication. */
 const sources: Array<[what: string, register: (app: FastifyInstance, called: () => void) => void]> = [
   ['the plugin\'s own authentication', (app, called) => {
     app.register(fabricJobState, {
@@ -70,7 +70,7 @@ const sources: Array<[what: string, register: (app: FastifyInstance, called: () 
   }]
 ]
 
-/** A host with an interference, and how often its callback was called. */
+/** A host with an interference, and the number of calls of its callback. */
 function interferedHost (
   t: Test, interfere: (app: FastifyInstance) => void, register: (app: FastifyInstance, called: () => void) => void
 ) {
@@ -83,14 +83,14 @@ function interferedHost (
 
 for (const [source, register] of sources) {
   for (const [what, interfere] of interferences) {
-    t.test(`with ${source}, a stranger gets 401 and Fabric 200 despite ${what}`, async (t) => {
+    t.test(`with ${source}, unauthenticated requests get 401 and Fabric gets 200 despite ${what}`, async (t) => {
       const { app, calls } = interferedHost(t, interfere, register)
       const poll = await fabric.poll()
       for (const { name, headers } of strangers) {
         const refused = await app.inject({ ...poll, headers })
         t.match(refused, { statusCode: 401, headers: { 'www-authenticate': 'SubjectAndAppToken1.0' } }, name)
       }
-      t.equal(calls(), 0, 'no callback is called for a stranger')
+      t.equal(calls(), 0, 'no callback is called for an unauthenticated request')
 
       t.match(await app.inject(poll), { statusCode: 200, body: JSON.stringify(sampleState) })
       t.ok(calls() >= 1)
@@ -99,7 +99,7 @@ for (const [source, register] of sources) {
 }
 
 for (const [what, interfere] of interferences) {
-  t.test(`no stranger creates or cancels a job despite ${what}`, async (t) => {
+  t.test(`no unauthenticated request creates or cancels a job despite ${what}`, async (t) => {
     let calls = 0
     const called = () => { calls++; return sampleState }
     const app = host(t)
@@ -134,7 +134,7 @@ t.test('a request is authenticated once, and its caller is the same in the hook,
   t.same((await app.inject({ url: '/', headers })).json(), { tenantId: fabric.registration.tenantId })
 })
 
-t.test('the caller of one request is not that of an object that inherits from it', async (t) => {
+t.test('an object that inherits from an authenticated request is not authenticated', async (t) => {
   const app = host(t)
   await app.register(subjectAndApp, fabric.authentication)
   app.get('/', { onRequest: app.authenticateSubjectAndApp }, async (request) => {
@@ -145,7 +145,7 @@ t.test('the caller of one request is not that of an object that inherits from it
   t.equal((await app.inject({ url: '/', headers })).statusCode, 401)
 })
 
-t.test('registration refuses a decorator authenticateSubjectAndApp that this package did not make', async (t) => {
+t.test('registration refuses a decorator authenticateSubjectAndApp that this package did not create', async (t) => {
   const app = host(t)
   await app.register(subjectAndApp, fabric.authentication)
   const genuine = app.authenticateSubjectAndApp

@@ -10,20 +10,20 @@ import fabricJobState, { type JobInstance, type JobStateContext, type JobStateRe
 import { pending } from './helpers/pending.js'
 import { holdToContract, type LogLine, pluginOptions, pollPath, sample, sampleState, workload } from './helpers/poll.js'
 
-/** Starts a host on a port of its own. */
+/** Starts a host on a free port. */
 async function listening (app: FastifyInstance): Promise<number> {
   await app.listen({ host: '127.0.0.1', port: 0 })
   return (app.server.address() as AddressInfo).port
 }
 
-/** Sends the poll by hand; the socket may be destroyed at any moment. */
+/** Sends a poll over a socket that the test can destroy. */
 function poll (port: number) {
   const socket = connect(port, '127.0.0.1')
   socket.write(`GET ${pollPath()} HTTP/1.1\r\nHost: workload\r\n\r\n`)
   return socket
 }
 
-/** What makes a server speak each protocol, and what polls it and returns how its client goes. */
+/** For each protocol: the server's options, and a function that polls it and returns one that disconnects the client. */
 const protocols: Record<string, { server: object, poll: (port: number) => () => void }> = {
   'HTTP/1.1': {
     server: {},
@@ -42,8 +42,8 @@ const protocols: Record<string, { server: object, poll: (port: number) => () => 
   }
 }
 
-t.test('The resolver', async (t) => {
-  t.test('gets the job, the uuids in lower case, and nothing more', async (t) => {
+t.test('The resolver gets the job and its context', async (t) => {
+  t.test('The resolver gets exactly the five job properties, the UUIDs in lower case', async (t) => {
     let asked: JobInstance | undefined
     const app = workload(t, (job) => { asked = job; return sampleState })
     await app.inject(pollPath({
@@ -54,7 +54,7 @@ t.test('The resolver', async (t) => {
     t.strictSame(asked, sample)
   })
 
-  t.test('gets a context that can be destructured', async (t) => {
+  t.test('The context of the resolver can be destructured', async (t) => {
     const app = workload(t, (job, { request, log, signal, caller, activityId, requestId }) => {
       t.equal(request.url, pollPath())
       t.same(request.params, job)
@@ -71,8 +71,8 @@ t.test('The resolver', async (t) => {
   })
 })
 
-t.test('The signal', async (t) => {
-  t.test('is made when it is first read, and once', async (t) => {
+t.test('The signal of the context is aborted at the deadline and when the client disconnects', async (t) => {
+  t.test('The signal is created once, on first access', async (t) => {
     let made = 0
     t.intercept(globalThis, 'AbortController', {
       value: class extends AbortController {
@@ -94,7 +94,7 @@ t.test('The signal', async (t) => {
     t.equal(made, 1)
   })
 
-  t.test('aborts at the deadline, with the reason', async (t) => {
+  t.test('The signal is aborted at the deadline, with the error of the response as its reason', async (t) => {
     const app = workload(t, async (_, { signal }) => {
       await once(signal, 'abort')
       t.match(signal.reason, { name: 'WorkloadError', errorCode: 'ResolverTimeout', statusCode: 504 })
@@ -103,7 +103,7 @@ t.test('The signal', async (t) => {
     t.match(holdToContract(t, await app.inject(pollPath())), { errorCode: 'ResolverTimeout' })
   })
 
-  t.test('has aborted where it is first read after the deadline', async (t) => {
+  t.test('The signal is aborted already if it is first read after the deadline', async (t) => {
     const { promise, resolve } = pending<AbortSignal>()
     const answered = pending<void>()
     const app = workload(t, async (_, context) => {
@@ -117,7 +117,7 @@ t.test('The signal', async (t) => {
   })
 
   for (const [protocol, { server, poll }] of Object.entries(protocols)) {
-    /** A host whose client goes while the resolver is at work; what it then reads and throws is the test's. */
+    /** A host whose client disconnects while the given resolver is running. */
     async function left (t: Test, resolver: (context: JobStateContext, gone: Promise<void>) => Promise<never>, logger = {}) {
       const asked = pending<void>()
       const gone = pending<void>()
@@ -134,7 +134,7 @@ t.test('The signal', async (t) => {
     }
     const reason = { message: 'The client closed the connection before the response.' }
 
-    t.test(`aborts when the client has gone, over ${protocol}`, async (t) => {
+    t.test(`The signal is aborted when the client disconnects over ${protocol}`, async (t) => {
       const aborted = pending<AbortSignal>()
       await left(t, async ({ signal }) => {
         await once(signal, 'abort')
@@ -144,7 +144,7 @@ t.test('The signal', async (t) => {
       t.match(await aborted.promise, { aborted: true, reason })
     })
 
-    t.test(`has aborted where it is first read after the client has gone, over ${protocol}`, async (t) => {
+    t.test(`The signal is aborted already if it is first read after the client disconnected over ${protocol}`, async (t) => {
       const seen = pending<AbortSignal>()
       await left(t, async (context, gone) => {
         await gone
@@ -154,7 +154,7 @@ t.test('The signal', async (t) => {
       t.match(await seen.promise, { aborted: true, reason })
     })
 
-    t.test(`and the log does not call it an error when the client has gone, over ${protocol}`, async (t) => {
+    t.test(`A failure after the client disconnected over ${protocol} is logged at info`, async (t) => {
       const logged = pending<LogLine>()
       const write = (line: string) => { if (line.includes('gave up')) logged.resolve(JSON.parse(line)) }
       await left(t, async (_, gone) => {
@@ -165,7 +165,7 @@ t.test('The signal', async (t) => {
     })
   }
 
-  t.test('does not abort once the resolver has settled, though the client goes, or is first asked for then', async (t) => {
+  t.test('The signal is not aborted if the client disconnects after the response', async (t) => {
     for (const isReadEarly of [true, false]) {
       let context: JobStateContext | undefined
       const closed = pending<void>()
@@ -195,8 +195,8 @@ t.test('The signal', async (t) => {
     return listeners
   }
 
-  t.test('leaves no listener behind', async (t) => {
-    // Fastify itself listens to some of the answers: each poll is held against its like that reads no signal.
+  t.test('The signal removes its listeners when the resolver settles', async (t) => {
+    // Fastify itself adds listeners to some responses, so each poll is compared with one that reads no signal.
     const same = async (withSignal: JobStateResolver, without: JobStateResolver) =>
       t.equal(await listenersAtSend(t, withSignal), await listenersAtSend(t, without))
 
@@ -208,7 +208,7 @@ t.test('The signal', async (t) => {
     await same((_, context) => { setImmediate(read, context); return sampleState }, () => sampleState)
   })
 
-  t.test('costs the poll of a client that has gone nothing else: the server goes on', async (t) => {
+  t.test('The server responds to other polls after a client disconnected', async (t) => {
     const asked = pending<void>()
     const gone = pending<void>()
     let polls = 0

@@ -39,7 +39,7 @@ t.test('A value that conforms is copied', async (t) => {
   t.not('value' in checked && checked.value, state)
 })
 
-t.test('Each property is read once', async (t) => {
+t.test('Each property of a value is read once', async (t) => {
   const reads: string[] = []
   const counted = <T extends object>(value: T, path: string): T => new Proxy(value, {
     get (target, name, receiver) {
@@ -60,7 +60,7 @@ t.test('Each property is read once', async (t) => {
   t.equal(read, 1)
 })
 
-t.test('null and undefined in an optional property mean absent, and in a required one are a problem', async (t) => {
+t.test('null and undefined mean absent in an optional property, and are a problem in a required one', async (t) => {
   for (const nothing of [null, undefined]) {
     t.strictSame(checkState({ status: 'Completed', startTimeUtc: nothing, endTimeUtc: nothing, errorDetails: nothing }),
       { value: { status: 'Completed' } })
@@ -80,7 +80,7 @@ t.test('Unknown properties are dropped, at any depth', async (t) => {
   }), { value: { status: 'Failed', errorDetails: { ...details, moreDetails: [{ errorCode: 'd', message: 'e' }] } } })
 })
 
-t.test('An instance of a class counts by its properties and getters, its own and inherited', async (t) => {
+t.test('The properties and getters of a class instance are copied, own and inherited ones', async (t) => {
   class Row {
     startTimeUtc = new Date(0)
     secret = 'hunter2'
@@ -91,7 +91,7 @@ t.test('An instance of a class counts by its properties and getters, its own and
   t.strictSame(checkState(Object.assign(Object.create(null), { status: 'Completed' })), { value: { status: 'Completed' } })
 })
 
-t.test('Every text is well-formed Unicode', async (t) => {
+t.test('Every text of a copy is well-formed Unicode', async (t) => {
   fc.assert(fc.property(fc.string({ unit: fc.constantFrom('a', '\ud83d', '\ude00', '😀', '\0') }), (text) => {
     const checked = checkError({
       errorCode: text, message: text, source: 'User', messageParameters: [text], moreDetails: [{ errorCode: text, message: text }]
@@ -102,7 +102,7 @@ t.test('Every text is well-formed Unicode', async (t) => {
   }))
 })
 
-t.test('Arrays with holes, huge ones included, are a problem', async (t) => {
+t.test('A sparse array is a problem, also a huge one', async (t) => {
   for (const messageParameters of [new Array(3), Object.assign(new Array(2), { 1: 'a' }), Object.assign(new Array(3), ['a']), new Array(2 ** 32 - 1)]) {
     t.match(checkError({ ...details, messageParameters }), { problem: /^\/messageParameters\/\d must be string$/ })
   }
@@ -112,7 +112,7 @@ t.test('Arrays with holes, huge ones included, are a problem', async (t) => {
   t.strictSame(checkError({ ...details, messageParameters: runInNewContext('["a"]') }), { value: { ...details, messageParameters: ['a'] } })
 })
 
-t.test('A getter, a proxy or an iterator that throws is a problem whose text has nothing of the error', async (t) => {
+t.test('A getter, a proxy or an iterator that throws is a problem whose text contains nothing of the error', async (t) => {
   const { proxy: revoked, revoke } = Proxy.revocable([], {})
   revoke()
   for (const value of [
@@ -128,7 +128,7 @@ t.test('A getter, a proxy or an iterator that throws is a problem whose text has
   }
 })
 
-t.test('A value that refers to itself is a problem, and not an endless walk', async (t) => {
+t.test('A circular value is a problem, and the copy ends', async (t) => {
   const cyclic: Record<string, unknown> = { errorCode: 'a', message: 'b', source: 'User' }
   cyclic.moreDetails = [cyclic]
   cyclic.messageParameters = [cyclic]
@@ -137,7 +137,7 @@ t.test('A value that refers to itself is a problem, and not an endless walk', as
     { value: { ...details, moreDetails: [{ errorCode: 'a', message: 'b' }] } })
 })
 
-t.test('A problem says where and what, and contains no value', async (t) => {
+t.test('A problem names the place and the rule, and contains no value', async (t) => {
   const problems: Array<[value: unknown, problem: string | RegExp]> = [
     [undefined, 'must be object'], [null, 'must be object'], ['secret', 'must be object'], [7n, 'must be object'],
     [[], 'must be object'], [() => {}, 'must be object'], [{}, 'must have required property \'status\''],
@@ -159,7 +159,7 @@ t.test('A problem says where and what, and contains no value', async (t) => {
   }
 })
 
-t.test('Whatever comes in, what comes out conforms to the contract', async (t) => {
+t.test('The copy of any value conforms to the contract, or is a problem', async (t) => {
   const near = fc.record({
     status: fc.oneof(fc.constantFrom('NotStarted', 'InProgress', 'Completed', 'Failed', 'Cancelled'), fc.anything()),
     startTimeUtc: fc.oneof(fc.date(), fc.anything()),
@@ -172,7 +172,7 @@ t.test('Whatever comes in, what comes out conforms to the contract', async (t) =
   }))
 })
 
-t.test('Properties of a polluted Object.prototype are absent', async (t) => {
+t.test('Properties of a polluted Object.prototype are absent from a copy', async (t) => {
   const pollution = { status: 'Completed', startTimeUtc: 'x', isPermanent: 'x', headers: { a: 'b' }, statusCode: 200 }
   try {
     for (const [name, value] of Object.entries(pollution)) {
@@ -189,7 +189,7 @@ t.test('Properties of a polluted Object.prototype are absent', async (t) => {
   }
 })
 
-t.test('A schema of any other kind is checked as it is', async (t) => {
+t.test('A value of a schema with other types is checked without conversion', async (t) => {
   const check = checking(Type.Object({ count: Type.Integer(), tags: Type.Optional(Type.Array(Type.Integer())) }))
   t.strictSame(check({ count: 7, tags: [1], other: 1 }), { value: { count: 7, tags: [1] } })
   t.strictSame(check({ count: 'a', tags: 1 }), { problem: '/count must be integer' })
@@ -224,7 +224,7 @@ t.test('A time in any RFC 3339 spelling is sent in UTC with Z', async (t) => {
   }))
 })
 
-t.test('A Date of any realm, of a subclass or with a toISOString of its own is sent by its time', async (t) => {
+t.test('A Date is sent with its time, also from another realm, of a subclass or with another toISOString', async (t) => {
   class Moment extends Date { override toISOString () { return 'hacked' } }
   const time = Date.UTC(2023, 11, 10)
   for (const startTimeUtc of [
@@ -234,7 +234,7 @@ t.test('A Date of any realm, of a subclass or with a toISOString of its own is s
   }
 })
 
-t.test('Any other time breaks the contract', async (t) => {
+t.test('A time in any other format does not conform to the contract', async (t) => {
   for (const time of [
     '', 'now', '2023-12-10', '2023-12-10T14:41Z', '2023-12-10T14:41:39', '2023-12-10T14:41:39.412', '2023-12-10 14:41:39Z',
     '2023-12-10T14:41:39.Z', '2023-12-10T24:00:00Z', '2023-12-10T14:60:00Z', '2016-12-31T23:59:60Z', '2023-12-10T14:41:39+0530',
@@ -253,7 +253,7 @@ t.test('Any other time breaks the contract', async (t) => {
   }
 })
 
-t.test('A UUID is 36 characters, in either case', async (t) => {
+t.test('A UUID has 36 characters, in upper or lower case', async (t) => {
   const { itemId } = sample
   for (const uuid of [itemId, itemId.toUpperCase(), '00000000-0000-0000-0000-000000000000']) t.equal(formats.uuid(uuid), true, uuid)
   for (const text of ['', `urn:uuid:${itemId}`, `{${itemId}}`, itemId.replaceAll('-', ''), `${itemId}\n`, ` ${itemId}`, itemId.slice(1), `g${itemId.slice(1)}`]) {

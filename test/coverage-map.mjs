@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 
 const { CI, DATABASE_URL = 'postgres://127.0.0.1:5432', REDIS_URL = 'redis://127.0.0.1:6379' } = process.env
 
-/** What only a real service can cover. Where there is none its tests are skipped by name; with CI=true they fail. */
+/** Modules whose tests need a real service. Without it the tests are skipped by name; with CI=true they fail. */
 const engines = [
   { module: 'lib/engines/pg-boss.ts', url: DATABASE_URL, defaultPort: 5432 },
   { module: 'lib/engines/bullmq.ts', url: REDIS_URL, defaultPort: 6379 }
@@ -21,7 +21,7 @@ for (const engine of CI === 'true' ? [] : engines) {
   if (!await isListening(engine)) beyondReach.push(engine.module)
 }
 
-// Every module of lib/ and schemas/ counts, whichever test ran it: none can hide by not being loaded.
+// Every module of lib/ and schemas/ is counted for every test, so that a module that no test loads is reported.
 const modules = ['lib', 'schemas'].flatMap((folder) =>
   readdirSync(folder, { recursive: true })
     .filter((file) => file.endsWith('.ts'))

@@ -14,7 +14,7 @@ const settled = () => new Promise(setImmediate)
 /** The timers that keep the process alive. */
 const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
 
-/** What the process hears of rejections that nobody handled. */
+/** The unhandled rejections of the process. */
 function unhandledRejections (t: Test): unknown[] {
   const heard: unknown[] = []
   const listener = (error: unknown) => { heard.push(error) }
@@ -23,7 +23,7 @@ function unhandledRejections (t: Test): unknown[] {
   return heard
 }
 
-t.test('Deadline', async (t) => {
+t.test('Deadline limits the time of work', async (t) => {
   const late = (name: string, events: string[]) => ({
     onTimeout: () => { events.push(`${name} is late`); return new Error(`${name} is late`) },
     onSettled: () => {},
@@ -31,7 +31,7 @@ t.test('Deadline', async (t) => {
   })
   const never = () => new Promise<never>(() => {})
 
-  t.test('settles with what the work returns, resolves to, throws or rejects with', async (t) => {
+  t.test('Deadline.run settles with the result or the error of the work', async (t) => {
     for (const timeout of [0, 60_000]) {
       const deadline = new Deadline(timeout)
       const events: string[] = []
@@ -47,14 +47,14 @@ t.test('Deadline', async (t) => {
     }
   })
 
-  t.test('starts the work at once', async (t) => {
+  t.test('Deadline.run starts the work synchronously', async (t) => {
     let started = false
     const running = new Deadline(60_000).run(() => { started = true }, late('a', []))
     t.equal(started, true)
     await running
   })
 
-  t.test('passes in the order in which the work was started, and only for work that is not done', async (t) => {
+  t.test('Deadlines pass in the order in which the work was started, and only for work that is not settled', async (t) => {
     const deadline = new Deadline(20)
     const events: string[] = []
     const first = deadline.run(never, late('first', events))
@@ -68,10 +68,10 @@ t.test('Deadline', async (t) => {
     t.same(events, ['first is late', 'second is late', 'third is late'])
   })
 
-  t.test('is never early, also for work that was started after other work', async (t) => {
+  t.test('A deadline never passes early, also for work that was started after other work', async (t) => {
     const deadline = new Deadline(30)
     const first = deadline.run(never, late('first', []))
-    // Another timer than that of the deadline, so that the second work has a deadline of its own.
+    // The second work starts later, so its deadline is later.
     await new Promise((resolve) => setTimeout(resolve, 15))
     const started = performance.now()
     const second = deadline.run(never, late('second', []))
@@ -80,7 +80,7 @@ t.test('Deadline', async (t) => {
     t.ok(performance.now() - started >= 30)
   })
 
-  t.test('reports what the work rejects with afterwards, and ignores what it resolves to', async (t) => {
+  t.test('After its deadline, a rejection of the work is reported and its result is ignored', async (t) => {
     const unhandled = unhandledRejections(t)
     const events: string[] = []
     const deadline = new Deadline(5)
@@ -94,7 +94,7 @@ t.test('Deadline', async (t) => {
     t.same(unhandled, [])
   })
 
-  t.test('keeps the process alive while work is under way, and not longer', async (t) => {
+  t.test('Deadline keeps the process alive only while work is pending', async (t) => {
     const deadline = new Deadline(60_000)
     const before = timers()
     for (const end of ['resolve', 'reject'] as const) {
@@ -114,7 +114,7 @@ t.test('Deadline', async (t) => {
     t.equal(timers(), before)
   })
 
-  t.test('has no timer with a timeout of 0', async (t) => {
+  t.test('Deadline with a timeout of 0 starts no timer', async (t) => {
     const before = timers()
     const work = pending<number>()
     const running = new Deadline(0).run(() => work.promise, late('a', []))
@@ -128,15 +128,15 @@ t.test('At the deadline the caller gets 504', async (t) => {
   const body = {
     errorCode: 'ResolverTimeout', message: 'The workload did not respond within 0.01 seconds.', source: 'System', isPermanent: false
   }
-  // A thenable is no promise by its type, but JavaScript awaits it.
+  // The types do not allow a thenable, but JavaScript awaits it.
   const thenable = (() => ({ then () {} })) as unknown as JobStateResolver
   const resolvers: Array<[what: string, resolve: JobStateResolver]> = [
     ['the resolver never settles', () => new Promise(() => {})],
     ['the resolver ignores the signal', (_, { signal }) => new Promise(() => { t.notOk(signal.aborted) })],
-    ['what the resolver returned is a thenable', thenable]
+    ['the resolver returns a thenable that never settles', thenable]
   ]
   for (const [what, resolve] of resolvers) {
-    t.test(`when ${what}`, async (t) => {
+    t.test(`The caller gets 504 at the deadline if ${what}`, async (t) => {
       const response = await workload(t, resolve, { resolverTimeout: 10 }).inject(pollPath())
       t.equal(response.statusCode, 504)
       t.same(holdToContract(t, response), body)
@@ -144,13 +144,13 @@ t.test('At the deadline the caller gets 504', async (t) => {
   }
 })
 
-t.test('After the deadline', async (t) => {
+t.test('A callback that settles after its deadline does not affect the response', async (t) => {
   for (const [what, error, logged] of [
     ['an error', new RangeError('too late'), { name: 'RangeError', message: 'too late' }],
     ['undefined', undefined, { message: 'What was thrown is no Error but a value of type undefined: undefined' }],
     ['a frozen error', Object.freeze(new Error('too late')), { message: 'too late' }]
   ] as const) {
-    t.test(`a rejection with ${what} is logged with the request's ids, and never unhandled`, async (t) => {
+    t.test(`After the deadline, a rejection with ${what} is logged with the request's IDs, and is never unhandled`, async (t) => {
       const unhandled = unhandledRejections(t)
       const work = pending<JobState>()
       const { lines, logger } = recordedLog()
@@ -165,7 +165,7 @@ t.test('After the deadline', async (t) => {
     })
   }
 
-  t.test('a state is neither read nor logged', async (t) => {
+  t.test('After the deadline, a returned state is neither read nor logged', async (t) => {
     const unhandled = unhandledRejections(t)
     const work = pending<JobState>()
     const { lines, logger } = recordedLog()
@@ -179,7 +179,7 @@ t.test('After the deadline', async (t) => {
   })
 })
 
-t.test('With resolverTimeout: 0 a resolver takes its time', async (t) => {
+t.test('With resolverTimeout: 0 a resolver has no deadline', async (t) => {
   for (const [end, statusCode] of [['resolve', 200], ['reject', 500]] as const) {
     const work = pending<JobState>()
     const called = pending<void>()
@@ -216,7 +216,7 @@ async function waiting (t: Test, server: object, isRead: boolean) {
 const poll = `GET ${pollPath()} HTTP/1.1\r\nHost: workload\r\n\r\n`
 
 t.test('The signal is aborted', async (t) => {
-  t.test('at the deadline, with the error of the response as its reason', async (t) => {
+  t.test('The signal is aborted at the deadline, with the error of the response as its reason', async (t) => {
     const reasons: unknown[] = []
     const app = workload(t, async (_, { signal }) => {
       await once(signal, 'abort')
@@ -227,7 +227,7 @@ t.test('The signal is aborted', async (t) => {
     t.match(reasons, [{ name: 'WorkloadError', errorCode: 'ResolverTimeout', statusCode: 504 }])
   })
 
-  t.test('when it is first read after the deadline', async (t) => {
+  t.test('The signal is aborted already if it is first read after the deadline', async (t) => {
     let context: JobStateContext | undefined
     const app = workload(t, (_, given) => { context = given; return new Promise(() => {}) }, { resolverTimeout: 10 })
     await app.inject(pollPath())
@@ -236,7 +236,7 @@ t.test('The signal is aborted', async (t) => {
   })
 
   for (const count of [1, 5, 20]) {
-    t.test(`when the client of ${count} pipelined requests disconnects, for each of them`, async (t) => {
+    t.test(`The signals of ${count} pipelined requests are aborted when their client disconnects`, async (t) => {
       const warnings: unknown[] = []
       const onWarning = (warning: unknown) => { warnings.push(warning) }
       process.on('warning', onWarning)
@@ -251,11 +251,11 @@ t.test('The signal is aborted', async (t) => {
       await aborted
       t.match(signals, Array.from({ length: count }, () => ({ aborted: true, reason: gone })))
       await settled()
-      t.same(warnings, [], 'Node sees no leak of listeners')
+      t.same(warnings, [], 'Node.js warns of no leak of listeners')
     })
   }
 
-  t.test('when it is first read after the client of pipelined requests disconnected', async (t) => {
+  t.test('The signals of pipelined requests are aborted already if they are first read after the client disconnected', async (t) => {
     const { port, contexts, called } = await waiting(t, {}, false)
     const socket = connect(port, '127.0.0.1')
     socket.write(poll.repeat(3))
@@ -266,7 +266,7 @@ t.test('The signal is aborted', async (t) => {
     t.match(contexts.map(({ signal }) => signal), Array.from({ length: 3 }, () => ({ aborted: true, reason: gone })))
   })
 
-  t.test('for one stream of HTTP/2 that the client cancels, and not for the others', async (t) => {
+  t.test('The signal of one cancelled HTTP/2 stream is aborted, and not those of other streams', async (t) => {
     const { port, signals, called } = await waiting(t, { http2: true }, true)
     const client = connectHttp2(`http://127.0.0.1:${port}`)
     t.after(() => client.destroy())
@@ -282,8 +282,8 @@ t.test('The signal is aborted', async (t) => {
   })
 })
 
-t.test('The signal is not aborted', async (t) => {
-  t.test('once the resolver has returned, though the client disconnects or the deadline passes', async (t) => {
+t.test('The signal is not aborted after the resolver has returned', async (t) => {
+  t.test('The signal is not aborted if the client disconnects or the deadline passes after the resolver has returned', async (t) => {
     for (const isRead of [true, false]) {
       let context: JobStateContext | undefined
       const app = workload(t, async (_, given) => {

@@ -21,7 +21,7 @@ import ts from 'typescript'
 import { DATABASE_URL, REDIS_URL, skipWithout } from './engines/services.js'
 import { HELD } from './helpers/held-process.js'
 
-// The snippets of docs/, as their readers have them: they import the build by the package's name.
+// The snippets of docs/ import the build by the package's name, as users do.
 
 /** The TypeScript of docs/, by page and heading. */
 const snippets = new Map<string, string>()
@@ -45,7 +45,7 @@ t.test('each snippet of docs/ compiles', async (t) => {
   t.strictSame(ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => [file?.fileName, messageText]), [])
 })
 
-/** Writes a snippet, and what follows it, as a module that Node runs, and gives its address. */
+/** Writes a snippet with the given code after it as a module, and returns its URL. */
 function moduleOf (t: Test, code: string, after = ''): string {
   const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 }
   const folder = t.testdir({ 'snippet.mjs': ts.transpileModule(code, { compilerOptions }).outputText + after })

@@ -7,7 +7,7 @@ import fabricJobState from '../lib/index.js'
 import { definitions } from '../schemas/index.js'
 import { host, pluginOptions } from './helpers/poll.js'
 
-// That the document of the operations is the contract's is held by schemas/operations.test.ts. Here is the plugin in a host.
+// The plugin's operations in the OpenAPI document of a host. schemas/operations.test.ts compares the document with the contract.
 
 const path = '/workspaces/{workspaceId}/items/{itemType}/{itemId}/jobTypes/{jobType}/instances/{jobInstanceId}'
 
@@ -17,10 +17,10 @@ async function documentedHost (t: Test, options: Partial<FastifyDynamicSwaggerOp
   return app
 }
 
-/** The host's OpenAPI document, which a validator that others wrote accepts. */
+/** The host's OpenAPI document, checked by an independent validator. */
 async function documentOf (t: Test, app: FastifyInstance) {
   await app.ready()
-  // As text: what a reader of the document gets.
+  // Parsed from text, as a client gets it.
   const document = JSON.parse(JSON.stringify(app.swagger()))
   t.match(await validate(structuredClone(document)), { valid: true }, 'is valid OpenAPI')
   return document
@@ -36,7 +36,7 @@ t.test('A document has one operationId for two registrations of the plugin', asy
   t.same(paths['/b' + path].get, operation)
 })
 
-t.test('Each of two servers in one process documents the operationId', async (t) => {
+t.test('The documents of two servers in one process both have the operationId', async (t) => {
   for (let server = 0; server < 2; server++) {
     const app = await documentedHost(t)
     app.register(fabricJobState, pluginOptions())

@@ -9,15 +9,15 @@ import {
   activityId, holdToContract, host, pluginOptions, pollPath, recordedLog, requestId, sample, sampleState, workload
 } from './helpers/poll.js'
 
-t.test('The route', async (t) => {
-  t.test('answers the contract\'s sample request with its sample response', async (t) => {
+t.test('The state route serves the contract\'s operation', async (t) => {
+  t.test('The state route answers the contract\'s sample request with its sample response', async (t) => {
     const answer = await workload(t).inject(pollPath())
     t.equal(answer.statusCode, 200)
     t.equal(answer.body, '{"status":"InProgress","startTimeUtc":"2023-12-10T14:41:39.412Z"}')
     holdToContract(t, answer)
   })
 
-  t.test('answers HEAD as GET, without the body', async (t) => {
+  t.test('The state route answers HEAD like GET, without the body', async (t) => {
     const app = workload(t)
     const { headers: { date: _, ...expected } } = await app.inject(pollPath())
     const { statusCode, body, headers: { date, ...headers } } = await app.inject({ method: 'HEAD', url: pollPath() })
@@ -25,7 +25,7 @@ t.test('The route', async (t) => {
     t.same(headers, expected)
   })
 
-  t.test('asks the resolver once for each poll', async (t) => {
+  t.test('The state route calls the resolver once for each poll', async (t) => {
     let calls = 0
     const app = workload(t, () => { calls++; return sampleState })
     await app.inject(pollPath())
@@ -34,13 +34,13 @@ t.test('The route', async (t) => {
     t.equal(calls, 2)
   })
 
-  t.test('stands under the prefix', async (t) => {
+  t.test('The state route is served under the prefix', async (t) => {
     const app = workload(t, undefined, { prefix: '/workload-api' })
     t.same(holdToContract(t, await app.inject('/workload-api' + pollPath())), sampleState)
     t.equal((await app.inject(pollPath())).statusCode, 404)
   })
 
-  t.test('stands under each of several prefixes, with its own resolver', async (t) => {
+  t.test('The plugin can be registered under several prefixes, each with its own resolver', async (t) => {
     const app = host(t)
     app.register(fabricJobState, pluginOptions(() => ({ status: 'NotStarted' }), { prefix: '/a' }))
     app.register(fabricJobState, pluginOptions(() => ({ status: 'Cancelled' }), { prefix: '/b', resolverTimeout: 0 }))
@@ -48,7 +48,7 @@ t.test('The route', async (t) => {
     t.same(holdToContract(t, await app.inject('/b' + pollPath())), { status: 'Cancelled' })
   })
 
-  t.test('stands inside nested scopes', async (t) => {
+  t.test('The plugin can be registered in nested scopes', async (t) => {
     const app = host(t)
     app.register(async (outer) => {
       outer.register(async (inner) => {
@@ -58,7 +58,7 @@ t.test('The route', async (t) => {
     t.same(holdToContract(t, await app.inject('/a/b/c' + pollPath())), sampleState)
   })
 
-  t.test('is Fabric\'s alone by the subjectAndApp of a parent scope', async (t) => {
+  t.test('The state route is authenticated by the subjectAndApp of a parent scope', async (t) => {
     const fabric = createFabric()
     const app = host(t)
     app.register(subjectAndApp, fabric.authentication)
@@ -69,25 +69,25 @@ t.test('The route', async (t) => {
     t.match(holdToContract(t, await app.inject(pollPath())), { errorCode: 'AuthenticationFailed' })
   })
 
-  t.test('is registered twice under one prefix as little as any other route', async (t) => {
+  t.test('Registering the plugin twice under one prefix fails like any duplicate route', async (t) => {
     const app = workload(t)
     app.register(fabricJobState, pluginOptions())
     await t.rejects(Promise.resolve(app.ready()), { code: 'FST_ERR_DUPLICATED_ROUTE' })
   })
 
-  t.test('is one plugin under both its names', async (t) => {
+  t.test('The default export and fabricJobState are the same plugin', async (t) => {
     t.equal(named, fabricJobState)
-    t.equal(workload(t).hasPlugin('fastify-fabric-job-state'), false, 'not before it has loaded')
+    t.equal(workload(t).hasPlugin('fastify-fabric-job-state'), false, 'hasPlugin is false before the plugin has loaded')
   })
 
-  t.test('is silent where the host\'s server logs nothing', async (t) => {
+  t.test('The plugin works in a host without a logger', async (t) => {
     const answer = await workload(t, () => { throw new Error('x') }).inject(pollPath())
     t.equal(answer.statusCode, 500)
     holdToContract(t, answer)
   })
 })
 
-t.test('A failure', async (t) => {
+t.test('The response to a failure is an ErrorResponse', async (t) => {
   const refused = {
     errorCode: 'InvalidParameter',
     message: 'A parameter in the path of the request is invalid.',
@@ -95,7 +95,7 @@ t.test('A failure', async (t) => {
     isPermanent: true
   }
 
-  t.test('of the path is a 400 with one detail for each parameter', async (t) => {
+  t.test('The response to invalid path parameters is 400 with one detail for each parameter', async (t) => {
     const app = workload(t, () => { throw new Error('the resolver is not asked') })
     const answer = await app.inject(pollPath({ itemId: '7', jobInstanceId: '' }))
     t.equal(answer.statusCode, 400)
@@ -117,19 +117,19 @@ t.test('A failure', async (t) => {
   })
 
   const failures: [what: string, resolve: () => never | null | undefined | object, status: number, body: object][] = [
-    ['no such job, as null', () => null, 404, {
+    ['it returns null', () => null, 404, {
       errorCode: 'JobInstanceNotFound',
       message: 'The job instance was not found.',
       source: 'System',
       isPermanent: true
     }],
-    ['no such job, as undefined', () => undefined, 404, {
+    ['it returns undefined', () => undefined, 404, {
       errorCode: 'JobInstanceNotFound',
       message: 'The job instance was not found.',
       source: 'System',
       isPermanent: true
     }],
-    ['a WorkloadError', () => {
+    ['it throws a WorkloadError', () => {
       throw new WorkloadError({
         statusCode: 409,
         errorCode: 'ForecastLocked',
@@ -154,27 +154,27 @@ t.test('A failure', async (t) => {
         errorCode: 'Lock', message: 'Held.', messageParameters: ['c'], additionalParameters: [{ name: 'by', value: 'Ö' }]
       }]
     }],
-    ['a WorkloadError that says only what it must', () => {
+    ['it throws a WorkloadError with required properties only', () => {
       throw new WorkloadError({ statusCode: 503, errorCode: 'Paused', message: 'Back at noon.', source: 'System' })
     }, 503, { errorCode: 'Paused', message: 'Back at noon.', source: 'System' }],
-    ['an error with a 4xx statusCode', () => {
+    ['it throws an error with a 4xx statusCode', () => {
       throw Object.assign(new Error('Another run holds it.'), { statusCode: 409 })
     }, 409, { errorCode: 'Conflict', message: 'Another run holds it.', source: 'User', isPermanent: true }],
-    ['an error with a 4xx statusCode and an errorCode', () => {
+    ['it throws an error with a 4xx statusCode and an errorCode', () => {
       throw Object.assign(new Error('Another run holds it.'), { statusCode: 409, errorCode: 'Held' })
     }, 409, { errorCode: 'Held', message: 'Another run holds it.', source: 'User', isPermanent: true }],
-    ['an error with a 5xx statusCode', () => {
+    ['it throws an error with a 5xx statusCode', () => {
       throw Object.assign(new Error('password=hunter2'), { statusCode: 502 })
     }, 502, {
       errorCode: 'BadGateway', message: 'The workload responded: Bad Gateway.', source: 'System', isPermanent: false
     }],
-    ['any other error', () => { throw new RangeError('password=hunter2') }, 500, {
+    ['it throws any other error', () => { throw new RangeError('password=hunter2') }, 500, {
       errorCode: 'InternalError',
       message: 'The workload failed because of an internal error.',
       source: 'System',
       isPermanent: false
     }],
-    ['an answer off the contract', () => ({ status: 'running' }), 500, {
+    ['it returns an invalid state', () => ({ status: 'running' }), 500, {
       errorCode: 'InvalidJobState',
       message: 'The workload failed to report the state of the job because of an internal error.',
       source: 'System',
@@ -183,8 +183,8 @@ t.test('A failure', async (t) => {
   ]
   for (const [what, resolve, statusCode, body] of failures) {
     for (const isAsync of [false, true]) {
-      t.test(`of the resolver: ${what} (${isAsync ? 'asynchronous' : 'synchronous'})`, async (t) => {
-        // The type is broken on purpose: this is what JavaScript lets a resolver do.
+      t.test(`The response follows the table of failures when the resolver is ${isAsync ? 'asynchronous' : 'synchronous'} and ${what}`, async (t) => {
+        // Not allowed by the types on purpose: JavaScript resolvers can do this.
         const answers = (isAsync ? async () => resolve() : resolve) as () => null
         const answer = await workload(t, answers).inject(pollPath())
         t.equal(answer.statusCode, statusCode)
@@ -193,7 +193,7 @@ t.test('A failure', async (t) => {
     }
   }
 
-  t.test('of time is a 504', async (t) => {
+  t.test('The response to a resolver that exceeds its time limit is 504', async (t) => {
     const answer = await workload(t, () => new Promise(() => {}), { resolverTimeout: 20 }).inject(pollPath())
     t.equal(answer.statusCode, 504)
     t.same(holdToContract(t, answer), {
@@ -204,12 +204,12 @@ t.test('A failure', async (t) => {
     })
   })
 
-  t.test('has no body on HEAD, and the status of GET', async (t) => {
+  t.test('The response of HEAD to a failure has the status of GET and no body', async (t) => {
     const { statusCode, body, headers } = await workload(t, () => null).inject({ method: 'HEAD', url: pollPath() })
     t.match({ statusCode, body, headers }, { statusCode: 404, body: '', headers: { 'cache-control': 'no-store' } })
   })
 
-  t.test('made by @fastify/sensible is answered as the table says', async (t) => {
+  t.test('The response to an error of @fastify/sensible follows the table of failures', async (t) => {
     const app = host(t)
     app.register(sensible)
     app.register(fabricJobState, pluginOptions((_, { request: { server: { httpErrors } } }) => {
@@ -223,7 +223,7 @@ t.test('A failure', async (t) => {
   })
 })
 
-t.test('The log of a failure', async (t) => {
+t.test('A failure is logged with its cause', async (t) => {
   const failed = async (resolve: () => never | null) => {
     const { lines, logger } = recordedLog()
     const app = workload(t, resolve, { server: { logger } })
@@ -231,7 +231,7 @@ t.test('The log of a failure', async (t) => {
     return lines.filter(({ msg }) => !/^(incoming|request completed|authentication is disabled|A job type)/.test(msg))
   }
 
-  t.test('holds the cause of a 5xx, as an error', async (t) => {
+  t.test('The cause of a 5xx is logged at error', async (t) => {
     t.match(await failed(() => { throw new RangeError('disk full') }), [{
       level: 50,
       msg: 'The request failed',
@@ -241,7 +241,7 @@ t.test('The log of a failure', async (t) => {
     }])
   })
 
-  t.test('says what is wrong with an answer off the contract, without its values', async (t) => {
+  t.test('The problem of an invalid state is logged without its values', async (t) => {
     const lines = await failed(() => ({ status: 'secret' }) as never)
     t.match(lines, [{
       level: 50,
@@ -251,7 +251,7 @@ t.test('The log of a failure', async (t) => {
     t.match(await failed(() => 'Completed' as never), [{ err: { message: /: must be object$/ } }])
   })
 
-  t.test('holds the cause of a 4xx as information', async (t) => {
+  t.test('The cause of a 4xx is logged at info', async (t) => {
     t.match(await failed(() => { throw Object.assign(new Error('Gone home.'), { statusCode: 410 }) }), [
       { level: 30, msg: 'The request was refused', err: { statusCode: 410, message: /: Gone home.$/ } }
     ])
@@ -262,7 +262,7 @@ t.test('The log of a failure', async (t) => {
     }), [{ level: 30, msg: 'The request was refused', err: { statusCode: 410, message: 'Gone.: cleaned up' } }])
   })
 
-  t.test('does not repeat what the caller has been told', async (t) => {
+  t.test('A 4xx without a cause is not logged', async (t) => {
     t.same(await failed(() => null), [])
     t.same(await failed(() => {
       throw new WorkloadError({ statusCode: 410, errorCode: 'Gone', message: 'Gone.', source: 'User' })
@@ -270,8 +270,8 @@ t.test('The log of a failure', async (t) => {
   })
 })
 
-t.test('Registration', async (t) => {
-  t.test('warns where everybody reaches the resolver', async (t) => {
+t.test('Registration warns of risky settings', async (t) => {
+  t.test('Registration warns of authentication: false', async (t) => {
     const { lines, logger } = recordedLog()
     await workload(t, undefined, { server: { logger } }).ready()
     t.match(lines, [
@@ -284,7 +284,7 @@ t.test('Registration', async (t) => {
     [{ routerOptions: {} }, 100],
     [{ routerOptions: { maxParamLength: 255 } }, 255]
   ] as const) {
-    t.test(`warns of a maxParamLength that a job type can exceed: ${JSON.stringify(server)}`, async (t) => {
+    t.test(`Registration warns of a maxParamLength that a job type can exceed: ${JSON.stringify(server)}`, async (t) => {
       const { lines, logger } = recordedLog()
       await workload(t, undefined, { server: { ...server, logger } }).ready()
       t.match(lines, [{}, {
@@ -295,14 +295,14 @@ t.test('Registration', async (t) => {
     })
   }
 
-  t.test('does not warn of a maxParamLength that suffices', async (t) => {
+  t.test('Registration does not warn of a sufficient maxParamLength', async (t) => {
     const { lines, logger } = recordedLog()
     await workload(t, undefined, { server: { routerOptions: { maxParamLength: 256 }, logger } }).ready()
     t.equal(lines.length, 1)
   })
 })
 
-/** A host that has everything of its own, with three routes that show it. */
+/** A host with its own error handler, compilers, serializer and decorators, and three routes that use them. */
 function opinionatedHost (app: FastifyInstance): void {
   app.decorate('assert', () => 'the host\'s')
   app.decorateRequest('fabricCaller', undefined)
@@ -324,8 +324,8 @@ function opinionatedHost (app: FastifyInstance): void {
   app.get('/host/undecorated', (request, reply) => { reply.notFound() })
 }
 
-t.test('A host', async (t) => {
-  t.test('answers its own routes as before, with the plugin registered before or after, once or twice', async (t) => {
+t.test('The plugin and the routes of its host do not affect each other', async (t) => {
+  t.test('The host\'s own routes respond as before, with the plugin registered before or after them, once or twice', async (t) => {
     const alone = host(t)
     opinionatedHost(alone)
 
@@ -356,7 +356,7 @@ t.test('A host', async (t) => {
     }
   })
 
-  t.test('may add schemas of the same names, of whatever content, before and after', async (t) => {
+  t.test('A host can add schemas with the names of the plugin\'s, before or after registration', async (t) => {
     const others = ['ErrorResponse', 'JobInstanceStatus', 'NameValuePair'].map(($id) =>
       ({ $id, type: 'object', properties: { host: { type: 'string' } }, additionalProperties: false }))
 
@@ -374,7 +374,7 @@ t.test('A host', async (t) => {
     }
   })
 
-  t.test('may set headers and the status in a hook: the route answers with its own', async (t) => {
+  t.test('Headers and a status that a host\'s hook sets do not change the route\'s own', async (t) => {
     const app = host(t)
     app.addHook('onRequest', async (request, reply) => {
       reply.code(201).header('content-type', 'text/html').header('cache-control', 'public').header('x-host', 'kept')
@@ -388,7 +388,7 @@ t.test('A host', async (t) => {
     holdToContract(t, missing)
   })
 
-  t.test('may give each reply a serializer in a hook: the route\'s bodies stay as they are', async (t) => {
+  t.test('A serializer that a host\'s hook sets does not change the route\'s bodies', async (t) => {
     const app = host(t)
     app.addHook('onRequest', async (request, reply) => {
       reply.serializer((value) => JSON.stringify({ wrapped: value }))
@@ -398,7 +398,7 @@ t.test('A host', async (t) => {
     t.match(holdToContract(t, await app.inject(pollPath({ itemType: 'none' }))), { errorCode: 'JobInstanceNotFound' })
   })
 
-  t.test('may have hooks that take their time: each runs once', async (t) => {
+  t.test('Slow hooks of the host run once for each request', async (t) => {
     const { lines, logger } = recordedLog()
     const app = host(t, { logger })
     let sent = 0
@@ -412,27 +412,27 @@ t.test('A host', async (t) => {
     t.equal(sent, 1)
     await app.inject(pollPath({ itemType: 'none' }))
     t.equal(sent, 2)
-    t.same(lines.filter(({ level, time }) => level >= 40 && Number(time) > 0).slice(2), [], 'nothing to complain of')
+    t.same(lines.filter(({ level, time }) => level >= 40 && Number(time) > 0).slice(2), [], 'nothing more is logged at warn or above')
   })
 
   for (const hook of ['onRequest', 'preParsing', 'preValidation', 'preHandler', 'onSend'] as const) {
     for (const [what, error, expected] of [
-      ['a rate limit', Object.assign(new Error('Slow down.'), { statusCode: 429 }),
+      ['an error of a rate limit', Object.assign(new Error('Slow down.'), { statusCode: 429 }),
         { errorCode: 'TooManyRequests', message: 'Slow down.', source: 'User', isPermanent: false }],
-      ['overload', Object.assign(new Error('event loop: 999 ms'), { statusCode: 503, code: 'FST_UNDER_PRESSURE' }),
+      ['an error of overload protection', Object.assign(new Error('event loop: 999 ms'), { statusCode: 503, code: 'FST_UNDER_PRESSURE' }),
         {
           errorCode: 'ServiceUnavailable',
           message: 'The workload responded: Service Unavailable.',
           source: 'System',
           isPermanent: false
         }],
-      ['a bug', new TypeError('x is not a function'), { errorCode: 'InternalError' }],
+      ['a TypeError', new TypeError('x is not a function'), { errorCode: 'InternalError' }],
       ['undefined', undefined, { source: 'System' }]
     ] as const) {
-      t.test(`may throw in ${hook}: ${what}`, async (t) => {
+      t.test(`The response is an ErrorResponse when an ${hook} hook of the host throws ${what}`, async (t) => {
         const app = host(t)
         let thrown = 0
-        // Once: an answer to the failure must get through the onSend hook.
+        // Throw once, so that the error response passes the onSend hook.
         app.addHook(hook as 'onRequest', async () => { if (thrown++ === 0) throw error })
         app.setErrorHandler(() => t.fail('the host\'s error handler is for its own routes'))
         app.register(fabricJobState, pluginOptions())
@@ -445,7 +445,7 @@ t.test('A host', async (t) => {
 
   for (const times of [2, 3, Infinity]) {
     for (const own of ['its own error handler', 'no error handler']) {
-      t.test(`may throw in onSend ${times} times in a row, having ${own}`, async (t) => {
+      t.test(`The response is an ErrorResponse when an onSend hook throws ${times} times, in a host with ${own}`, async (t) => {
         const app = host(t)
         let thrown = 0
         app.addHook('onSend', async () => { if (thrown++ < times) throw new Error('no') })
@@ -460,7 +460,7 @@ t.test('A host', async (t) => {
     }
   }
 
-  t.test('may answer with an object in a hook: it leaves as the contract has it', async (t) => {
+  t.test('An object that a host\'s hook sends becomes a response that conforms to the contract', async (t) => {
     const app = host(t)
     app.addHook('preHandler', async ({ url }, reply) => {
       if (url.includes('/maintenance/')) return reply.code(503).send({ maintenance: true })
@@ -477,7 +477,7 @@ t.test('A host', async (t) => {
     t.match(await shown('any'), [500, { errorCode: 'InvalidJobState' }])
   })
 
-  t.test('may limit the time of all handlers: its 503 has the contract\'s form', async (t) => {
+  t.test('The 503 of Fastify\'s handlerTimeout is an ErrorResponse', async (t) => {
     const app = host(t, { handlerTimeout: 20 })
     const work = pending<typeof sampleState>()
     app.register(fabricJobState, pluginOptions(() => work.promise))
@@ -487,7 +487,7 @@ t.test('A host', async (t) => {
     work.resolve(sampleState)
   })
 
-  t.test('may say how the server\'s own refusals look, with toErrorResponse', async (t) => {
+  t.test('A host can format Fastify\'s own errors with toErrorResponse in frameworkErrors', async (t) => {
     const app = Fastify({
       frameworkErrors (error, request, reply: FastifyReply) {
         const { statusCode, body } = toErrorResponse(error)
@@ -504,7 +504,7 @@ t.test('A host', async (t) => {
     t.match(holdToContract(t, long), { errorCode: 'URITooLong', source: 'User', isPermanent: true })
   })
 
-  t.test('may silence the requests\' log lines', async (t) => {
+  t.test('A host can disable the log lines of requests', async (t) => {
     const { lines, logger } = recordedLog()
     const app = host(t, { logger, logController: new LogController({ disableRequestLogging: true }) })
     app.register(fabricJobState, pluginOptions(() => { throw new Error('still told') }))
@@ -512,7 +512,7 @@ t.test('A host', async (t) => {
     t.match(lines.slice(2), [{ msg: 'The request failed', activityId, fabricRequestId: requestId }])
   })
 
-  t.test('may tell jobs apart by what the path says', async (t) => {
+  t.test('The resolver can distinguish jobs by all parameters of the path', async (t) => {
     let asked: unknown
     const app = workload(t, (job) => { asked = job; return sampleState })
     await app.inject(pollPath())

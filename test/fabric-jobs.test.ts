@@ -36,7 +36,7 @@ function jobsHost (t: Test, options: Partial<FabricJobsOptions> & { prefix?: str
   return { app, jobs, created }
 }
 
-t.test('A create is answered 202 without a body, and the job can be polled and cancelled', async (t) => {
+t.test('A create responds with 202 without a body, and the job can be polled and cancelled', async (t) => {
   const { app } = jobsHost(t)
   const response = await app.inject(create())
   t.match(response, { statusCode: 202, body: '', headers: { 'cache-control': 'no-store', 'content-length': '0' } })
@@ -48,19 +48,19 @@ t.test('A create is answered 202 without a body, and the job can be polled and c
   t.same(holdToContract(t, await app.inject(pollPath())), { status: 'Cancelled' })
 })
 
-t.test('The same create twice is 202 both times, and one job', async (t) => {
+t.test('Sending the same create twice responds with 202 both times and creates one job', async (t) => {
   const { app, jobs, created } = jobsHost(t)
   for (let i = 0; i < 2; i++) t.equal((await app.inject(create())).statusCode, 202)
   t.equal(created.length, 2)
   t.equal(jobs.size, 1)
 })
 
-t.test('What createJobInstance returns is not sent', async (t) => {
+t.test('The return value of createJobInstance is not sent', async (t) => {
   const { app } = jobsHost(t, { createJobInstance: async () => ({ secret: 'hunter2' }) as unknown as undefined })
   t.match(await app.inject(create()), { statusCode: 202, body: '' })
 })
 
-t.test('createJobInstance gets the job, the request as it came, and the context', async (t) => {
+t.test('createJobInstance gets the job, the request body and the context', async (t) => {
   const { app, created } = jobsHost(t)
   const request = { invokeType: 'Scheduled', creationPayload: { forecast: { months: [1, '2', null] }, toString: 'x', constructor: 1 } }
   await app.inject({ ...create(request), headers: { activityid: 'a', requestid: 'r' } })
@@ -70,7 +70,7 @@ t.test('createJobInstance gets the job, the request as it came, and the context'
   t.match(created[0]?.context, { caller: undefined, activityId: 'a', requestId: 'r', signal: { aborted: false } })
 })
 
-t.test('An invokeType that is not listed is accepted and handed on', async (t) => {
+t.test('An unlisted invokeType is accepted and passed to createJobInstance', async (t) => {
   const { app, created } = jobsHost(t)
   for (const invokeType of ['Scheduled', 'Manual', 'UnknownFutureValue', 'OnDemand', '']) {
     t.equal((await app.inject(create({ invokeType }))).statusCode, 202, invokeType)
@@ -78,7 +78,7 @@ t.test('An invokeType that is not listed is accepted and handed on', async (t) =
   }
 })
 
-t.test('A body that breaks the schema is 400 InvalidRequest with one of moreDetails for each parameter', async (t) => {
+t.test('The response to an invalid body is 400 InvalidRequest with one entry of moreDetails for each parameter', async (t) => {
   const { app, created } = jobsHost(t)
   const bodies: Array<[body: unknown, details: Array<[parameter: string, message: string]>]> = [
     [{}, [['invokeType', 'body must have required property \'invokeType\'.']]],
@@ -114,7 +114,7 @@ t.test('A body that breaks the schema is 400 InvalidRequest with one of moreDeta
   t.same(created, [])
 })
 
-t.test('A body that cannot be read is an ErrorResponse', async (t) => {
+t.test('The response to a body that cannot be parsed is an ErrorResponse', async (t) => {
   const { app, created } = jobsHost(t, {}, { bodyLimit: 100 })
   const json = { 'content-type': 'application/json' }
   const bodies: Array<[what: string, request: Pick<InjectOptions, 'payload' | 'headers'>, statusCode: number, errorCode: string]> = [
@@ -125,7 +125,7 @@ t.test('A body that cannot be read is an ErrorResponse', async (t) => {
     ['too large', { payload: { invokeType: 'x'.repeat(100) } }, 413, 'PayloadTooLarge'],
     ['XML', { payload: '<a/>', headers: { 'content-type': 'application/xml' } }, 415, 'UnsupportedMediaType'],
     ['no content type', { payload: '{"invokeType":"Manual"}' }, 415, 'UnsupportedMediaType'],
-    ['a content type that is none', { payload: '{}', headers: { 'content-type': '???' } }, 415, 'UnsupportedMediaType'],
+    ['an invalid content type', { payload: '{}', headers: { 'content-type': '???' } }, 415, 'UnsupportedMediaType'],
     ['text', { payload: '{"invokeType":"Manual"}', headers: { 'content-type': 'text/plain' } }, 400, 'InvalidRequest']
   ]
   for (const [what, request, statusCode, errorCode] of bodies) {
@@ -136,7 +136,7 @@ t.test('A body that cannot be read is an ErrorResponse', async (t) => {
   t.same(created, [])
 })
 
-t.test('A path parameter that breaks its schema is 400 InvalidParameter for each operation', async (t) => {
+t.test('The response of each operation to an invalid path parameter is 400 InvalidParameter', async (t) => {
   const { app } = jobsHost(t)
   for (const request of [create(undefined, { itemId: '7' }), { url: pollPath({ itemId: '7' }) }, cancel({ itemId: '7' })]) {
     const response = await app.inject(request)
@@ -153,7 +153,7 @@ t.test('A path parameter that breaks its schema is 400 InvalidParameter for each
   }
 })
 
-t.test('A cancel returns the state, needs no body, and takes one', async (t) => {
+t.test('A cancel returns the state, with and without a request body', async (t) => {
   const state = { ...sampleState, status: 'Completed' } as const
   const { app } = jobsHost(t, { cancelJobInstance: () => ({ ...state, row: 7 }) as JobState })
   for (const request of [cancel(), { ...cancel(), payload: {} }, { ...cancel(), payload: { reason: 'x' } }]) {
@@ -163,7 +163,7 @@ t.test('A cancel returns the state, needs no body, and takes one', async (t) => 
   }
 })
 
-t.test('A cancel of a job that does not exist is 404', async (t) => {
+t.test('A cancel of a job that does not exist responds with 404', async (t) => {
   for (const cancelJobInstance of [() => null, async () => undefined]) {
     const response = await jobsHost(t, { cancelJobInstance }).app.inject(cancel())
     t.equal(response.statusCode, 404)
@@ -171,7 +171,7 @@ t.test('A cancel of a job that does not exist is 404', async (t) => {
   }
 })
 
-t.test('A cancel whose state breaks the contract is 500 InvalidJobState', async (t) => {
+t.test('A cancel that returns an invalid state responds with 500 InvalidJobState', async (t) => {
   const response = await jobsHost(t, { cancelJobInstance: () => ({ status: 'Canceled' }) as unknown as JobState }).app.inject(cancel())
   t.equal(response.statusCode, 500)
   t.match(holdToContract(t, response), { errorCode: 'InvalidJobState' })
@@ -188,7 +188,7 @@ t.test('UUIDs in upper case reach every callback in lower case', async (t) => {
   t.strictSame(jobs, [sample, sample, sample])
 })
 
-t.test('Every callback has the deadline, and its signal is aborted', async (t) => {
+t.test('Every callback has a deadline, at which its signal is aborted', async (t) => {
   const reasons: unknown[] = []
   const never = (context: JobStateContext) => new Promise<never>((_resolve, reject) => {
     context.signal.addEventListener('abort', () => { reasons.push(context.signal.reason); reject(context.signal.reason) })
@@ -207,7 +207,7 @@ t.test('Every callback has the deadline, and its signal is aborted', async (t) =
   t.match(reasons, Array.from({ length: 3 }, () => ({ errorCode: 'ResolverTimeout' })))
 })
 
-t.test('Every callback chooses the response with a WorkloadError; any other error is 500, with its cause in the log', async (t) => {
+t.test('A WorkloadError of any callback determines the response; any other error is 500 and logged', async (t) => {
   const held = new WorkloadError({ statusCode: 409, errorCode: 'Held', message: 'Held.', source: 'User', isPermanent: false })
   for (const [error, statusCode, body] of [[held, 409, { errorCode: 'Held' }], [new RangeError('disk full'), 500, { errorCode: 'InternalError' }]] as const) {
     const fail = () => { throw error }
@@ -253,7 +253,7 @@ t.test('Only Fabric reaches the callbacks', async (t) => {
   }
 })
 
-t.test('Both plugins stand in one server under two prefixes, and a document has each operationId once', async (t) => {
+t.test('Both plugins can be registered in one server, and the document has each operationId once', async (t) => {
   const app = host(t)
   await app.register(swagger, { openapi: { info: { title: 'Workload', version: '1' } } })
   app.register(fabricJobs, {
@@ -274,7 +274,7 @@ t.test('Both plugins stand in one server under two prefixes, and a document has 
     ['Jobs_CancelItemJobInstance', 'Jobs_CreateItemJobInstance', 'Jobs_GetItemJobInstanceState'])
 })
 
-t.test('Registration refuses what is missing or wrong, and says what to write', async (t) => {
+t.test('Registration refuses missing and invalid options, and says what to write', async (t) => {
   const callbacks = { createJobInstance () {}, resolveJobState: () => null, cancelJobInstance: () => null, authentication: false as const }
   const refusals: Array<[changes: object, message: string]> = [
     [{ createJobInstance: undefined }, 'createJobInstance must be a function: createJobInstance: async ({ jobInstanceId }, request, context) => { … }'],

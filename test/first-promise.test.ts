@@ -58,7 +58,7 @@ const outcome = fc.oneof(
   thrown.map((value) => async () => { throw value })
 )
 
-t.test(`Of 10,000 polls none is answered off the contract (SEED=${seed})`, async (t) => {
+t.test(`The responses to 10,000 random polls conform to the contract (SEED=${seed})`, async (t) => {
   let resolve: () => unknown = () => null
   const app = workload(t, (() => resolve()) as JobStateResolver, { server: { routerOptions: { maxParamLength: 2000 } } })
   const seen = new Map<number, number>()

@@ -1,6 +1,6 @@
 // Installs the package beside the oldest release of each range in package.json, and runs the smoke test there.
 // `npm run test:floors`; arguments name other releases to try: `npm run test:floors -- jose@6.0.0 fastify@5.5.0`.
-// It asks the registry, and what it installs lies outside the repository.
+// It needs the registry, and installs outside the repository.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import { join } from 'node:path'
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const folder = mkdtempSync(join(tmpdir(), 'floors-'))
 
-/** Runs a command, in the project where it is not told otherwise, and gives what it has printed. */
+/** Runs a command, by default in the project, and returns its output. */
 function run (command, args, { cwd = folder, stdout = 'inherit' } = {}) {
   const { status, output } = spawnSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', stdout, 'inherit'] })
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} has failed`)
@@ -19,7 +19,7 @@ function run (command, args, { cwd = folder, stdout = 'inherit' } = {}) {
 /** The oldest release of a range. Those here begin with it: `^6.0.0`, `^6.0.0 || ^7.0.0`. */
 const floorOf = (range) => /\d+\.\d+\.\d+/.exec(range)[0]
 
-/** Engines are checked at registration: a range of theirs would keep hosts from installing the package beside another release. */
+/** Engines are checked at registration: a range would prevent hosts from installing the package with another release. */
 const floors = { bullmq: '6.0.0', ioredis: '5.0.0', 'pg-boss': '12.38.0' }
 for (const [name, range] of Object.entries({ ...manifest.dependencies, ...manifest.peerDependencies })) {
   if (range !== '*') floors[name] = floorOf(range)
@@ -36,7 +36,7 @@ try {
     private: true,
     type: 'module',
     dependencies: { [manifest.name]: `file:${filename}`, ...floors },
-    // Also where one of them needs another: each is there once, at its floor.
+    // Also for packages that depend on each other: each is installed once, at its oldest release.
     overrides: Object.fromEntries(Object.keys(floors).map((name) => [name, `$${name}`]))
   }))
   run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'])

@@ -6,7 +6,7 @@ import { fuzz } from './fuzz/run.js'
 
 const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
 
-t.test(`Whatever is sent and whatever resolvers do, the promises hold (SEED=${seed})`, async (t) => {
+t.test(`Random requests and resolvers break none of the three promises (SEED=${seed})`, async (t) => {
   const { violations, requests, asked, answers, logLines } = await fuzz({ seed, requests: 3_000, atOnce: 32 })
   t.same(violations, [])
   t.ok(requests >= 3_000, `${requests} requests, ${logLines} lines of the log`)

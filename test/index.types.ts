@@ -59,7 +59,7 @@ app.register(fabricJobState, { authentication: false, resolveJobState: ({ jobIns
 app.register(fabricJobState, { authentication: false, resolveJobState: () => ({ status: 'Running' }) })
 // @ts-expect-error A status is required.
 app.register(fabricJobState, { authentication: false, resolveJobState: async () => ({ startTimeUtc: new Date() }) })
-// @ts-expect-error A time in milliseconds is no time.
+// @ts-expect-error A number is not a time.
 app.register(fabricJobState, { authentication: false, resolveJobState: () => ({ status: 'Failed', endTimeUtc: 7 }) })
 app.register(fabricJobState, {
   authentication: false,
@@ -75,7 +75,7 @@ app.register(fabricJobState, { authentication: false, resolveJobState: () => nul
 // @ts-expect-error A timeout is a number.
 app.register(fabricJobState, { authentication: false, resolveJobState: () => null, resolverTimeout: '10s' })
 
-// A row of a database is a state as it is.
+// A database row with null can be returned as a state.
 declare const jobs: Map<string, {
   id: number
   status: ItemJobInstanceState['status']
@@ -102,16 +102,16 @@ const states: JobState[] = [
       moreDetails: [{ errorCode: 'c', message: 'd', messageParameters: null }]
     }
   },
-  // @ts-expect-error Statuses are written exactly so.
+  // @ts-expect-error Statuses are case-sensitive.
   { status: 'completed' },
-  // @ts-expect-error The status is required: null is no status.
+  // @ts-expect-error The status is required: null is not a status.
   { status: null },
-  // @ts-expect-error So are an error's three.
+  // @ts-expect-error The three required properties of errorDetails must not be null.
   { status: 'Failed', errorDetails: { errorCode: 'a', message: 'b' } },
   // @ts-expect-error There is no such source.
   { status: 'Failed', errorDetails: { errorCode: 'a', message: 'b', source: 'Nobody' } }
 ]
-// What the contract has is what a resolver may give.
+// A resolver may return the contract's type.
 const state: JobState = { status: 'Completed' } satisfies ItemJobInstanceState
 states.push(state, {} as ItemJobInstanceState)
 
@@ -119,7 +119,7 @@ const workloadError: WorkloadErrorOptions = { statusCode: 409, errorCode: 'a', m
 const error = new WorkloadError(workloadError)
 holds<Same<typeof error.source, 'System' | 'User' | 'External'>>()
 holds<Same<typeof error.statusCode, number>>()
-// Whatever was thrown may be asked for its answer.
+// toErrorResponse accepts any thrown value.
 toErrorResponse(undefined)
 const thrown: (Error & ErrorResponse)[] = [error]
 // @ts-expect-error A source is required.
@@ -133,43 +133,43 @@ holds<Same<ReturnType<typeof toErrorResponse>, ErrorAnswer>>()
 holds<Same<ErrorAnswer['statusCode'], number>>()
 holds<Same<ErrorAnswer['body'], ErrorResponse>>()
 
-// The plugin is one under both its names, and is registered in any server.
+// Both names of the plugin are the same, and any server can register it.
 holds<Same<typeof named, typeof fabricJobState>>()
 Fastify({ http2: true }).register(fabricJobState, options)
 Fastify({ https: { key: '', cert: '' } }).register(fabricJobState, options)
 app.withTypeProvider<TypeBoxTypeProvider>().register(fabricJobState, options)
 app.register(fabricJobState, () => options)
 
-// Three of the options of authentication are required together; false takes their place, true does not.
+// Three options of authentication are required together, unless authentication is false; true is not allowed.
 const authentication: AuthenticationOptions = { publisherTenantId: 'a', audience: ['b', 'c'], clientId: 'd' }
 app.register(fabricJobState, { resolveJobState: resolver, authentication })
 app.register(fabricJobState, { resolveJobState: resolver })
 app.register(subjectAndApp, authentication)
 app.register(subjectAndApp, { ...authentication, subjectToken: 'required', prefix: '/workload-api' })
-// @ts-expect-error Half an authentication is none.
+// @ts-expect-error Two of the three required options are missing.
 app.register(fabricJobState, { resolveJobState: resolver, authentication: { publisherTenantId: 'a' } })
-// @ts-expect-error Only false says that everybody may ask.
+// @ts-expect-error Only false disables authentication.
 app.register(fabricJobState, { resolveJobState: resolver, authentication: true })
-// @ts-expect-error Fabric cannot be told from anybody else without any option.
+// @ts-expect-error The options are required.
 app.register(fabricJobState, { resolveJobState: resolver, authentication: {} })
 // @ts-expect-error There is no such option.
 app.register(fabricJobState, { resolveJobState: resolver, authentication: { ...authentication, tenant: 'a' } })
-// @ts-expect-error The authentication alone cannot be turned off: leave it out.
+// @ts-expect-error subjectAndApp cannot be disabled with false.
 app.register(subjectAndApp, false)
-// @ts-expect-error Half an authentication is none here either.
+// @ts-expect-error Two of the three required options are missing.
 app.register(subjectAndApp, { publisherTenantId: 'a' })
 // @ts-expect-error A subject token is optional or required.
 app.register(subjectAndApp, { ...authentication, subjectToken: true })
 
-// What subjectAndApp decorates is known to each route of the host.
+// The decorators of subjectAndApp have types in each route of the host.
 holds<Same<typeof app.authenticateSubjectAndApp, AuthenticationHook>>()
 app.get('/', { onRequest: app.authenticateSubjectAndApp }, async (request) => {
   holds<Same<typeof request.fabricCaller, Caller | undefined>>()
-  // @ts-expect-error Nobody may be behind the request.
+  // @ts-expect-error The caller may be undefined.
   const { tenantId } = request.fabricCaller
-  // @ts-expect-error No user may be behind the call.
+  // @ts-expect-error The subject may be undefined.
   const { token } = request.fabricCaller?.subject
-  // @ts-expect-error A caller is shared by requests.
+  // @ts-expect-error The caller is readonly.
   if (request.fabricCaller) request.fabricCaller.tenantId = ''
   return [tenantId, token]
 })
@@ -180,12 +180,12 @@ diagnostics.refusal.subscribe(({ code, token, claim }) => {
   holds<Same<typeof token, 'app' | 'subject' | undefined>>()
   holds<Same<typeof claim, string | undefined>>()
 })
-// @ts-expect-error A message has no request, and so no headers.
+// @ts-expect-error A message does not contain the request.
 diagnostics.refusal.subscribe(({ request }) => request)
 // @ts-expect-error There is no such code.
 diagnostics.refusal.publish({ code: 'Unknown', token: undefined, claim: undefined })
 
-// A Fabric of one's own is what the plugin takes for Fabric.
+// The plugin accepts the authentication of the simulated Fabric.
 const fabric = createFabric({ tenantId: 'a' })
 holds<Same<typeof fabric, Fabric>>()
 app.register(fabricJobState, { resolveJobState: resolver, authentication: { ...fabric.authentication, clockTolerance: 0 } })

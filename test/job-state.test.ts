@@ -9,7 +9,7 @@ import type { ItemJobInstanceState } from '../schemas/index.js'
 import type { JobStateResolver } from '../lib/index.js'
 import { contractProblems, holdToContract, isOnContract, pollPath, sampleState, workload } from './helpers/poll.js'
 
-/** A host whose resolver gives what JavaScript lets it give, at once or as a promise. */
+/** A host whose resolver returns any value, directly or as a promise. */
 function answering (t: Test) {
   let answer: unknown
   let isAsync = false
@@ -32,7 +32,7 @@ const statuses = ['NotStarted', 'InProgress', 'Completed', 'Failed', 'Cancelled'
 const text = fc.string({ unit: 'binary', maxLength: 20 })
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.oneof({ weight: 3, arbitrary: value }, fc.constantFrom(undefined, null))
 
-/** A value as a resolver may give it, beside the value as it has to be sent. */
+/** A value that a resolver may return, with the value that must be sent. */
 interface Pair { given: unknown, sent: unknown }
 type Pairs = Record<string, fc.Arbitrary<Pair>>
 
@@ -40,7 +40,7 @@ const same = <T>(value: fc.Arbitrary<T>) => value.map((each): Pair => ({ given: 
 const arrayOf = (value: fc.Arbitrary<Pair>) => fc.array(value, { maxLength: 3 }).map((pairs): Pair =>
   ({ given: pairs.map(({ given }) => given), sent: pairs.map(({ sent }) => sent) }))
 
-/** Objects with all the required properties, any of the others, and some that the contract does not know. */
+/** Objects with all required properties, any optional ones, and some unknown ones. */
 function objectOf (required: Pairs, optional: Pairs): fc.Arbitrary<Pair> {
   const strangers = fc.dictionary(fc.string({ maxLength: 8 }).map((name) => `x-${name}`), fc.anything(), { maxKeys: 2 })
   const perhaps = Object.entries(optional).map(([name, value]) => [name, maybe(value)])
@@ -79,7 +79,7 @@ const errorDetails = objectOf({
 const status = same(fc.constantFrom(...statuses))
 const jobState = objectOf({ status }, { startTimeUtc: time, endTimeUtc: time, errorDetails })
 
-t.test('Any state that the contract allows is answered 200, as it is', async (t) => {
+t.test('Every state that the contract allows is sent unchanged with 200', async (t) => {
   const answer = answering(t)
   await fc.assert(fc.asyncProperty(jobState, fc.boolean(), async ({ given, sent }, asPromise) => {
     const answered = await answer(given, asPromise)
@@ -88,7 +88,7 @@ t.test('Any state that the contract allows is answered 200, as it is', async (t)
   }), { numRuns: 300 })
 })
 
-t.test('An instance of a class is a state by its properties and getters', async (t) => {
+t.test('A class instance with the properties or getters of a state is sent as a state', async (t) => {
   class Job {
     #done = true
     startTimeUtc = new Date(0)
@@ -100,13 +100,13 @@ t.test('An instance of a class is a state by its properties and getters', async 
     { status: 'Completed', startTimeUtc: '1970-01-01T00:00:00.000Z' })
 })
 
-t.test('A frozen state, and one that refers to itself elsewhere, are states', async (t) => {
+t.test('A frozen state is sent, and also one with a circular unknown property', async (t) => {
   const state: Record<string, unknown> = { ...sampleState }
   state.self = state
   t.same(holdToContract(t, await answering(t)(Object.freeze(state), false)), sampleState)
 })
 
-t.test('Any thenable counts as a promise', async (t) => {
+t.test('A resolver may return any thenable', async (t) => {
   const thenable = { then (fulfilled: (state: unknown) => void) { fulfilled(sampleState); fulfilled({}) } }
   t.same(holdToContract(t, await answering(t)(thenable, false)), sampleState)
 
@@ -115,7 +115,7 @@ t.test('Any thenable counts as a promise', async (t) => {
   t.same(holdToContract(t, await answering(t)({ ...sampleState, then: 'a property' }, false)), sampleState)
 })
 
-t.test('No answer is no job', async (t) => {
+t.test('The response is 404 when the resolver returns null or undefined', async (t) => {
   for (const answer of [null, undefined]) {
     for (const asPromise of [false, true]) {
       const answered = await answering(t)(answer, asPromise)
@@ -132,10 +132,10 @@ cyclic.messageParameters = [cyclic]
 const { proxy: revoked, revoke } = Proxy.revocable([], {})
 revoke()
 const details = { errorCode: 'a', message: 'b', source: 'User' }
-/** Anything but `then` throws: what JavaScript does with an answer's `then` is not this plugin's. */
+/** Reading any property except `then` throws; JavaScript itself reads `then`. */
 const throwingProxy = new Proxy({}, { get: (_, name) => name === 'then' ? undefined : refuse() })
 
-t.test('An answer that breaks the contract is answered 500 InvalidJobState', async (t) => {
+t.test('The response to an invalid state is 500 InvalidJobState', async (t) => {
   const answer = answering(t)
 
   const badStatuses = [
@@ -184,7 +184,7 @@ t.test('An answer that breaks the contract is answered 500 InvalidJobState', asy
     ...badErrorDetails.map((errorDetails, i): [string, unknown] => [`errorDetails ${i}`, { status: 'Failed', errorDetails }])
   ]
   for (const [what, given] of named) {
-    t.test(what, async (t) => {
+    t.test(`The response is 500 InvalidJobState when the resolver returns an invalid state: ${what}`, async (t) => {
       for (const asPromise of [false, true]) {
         const answered = await answer(given, asPromise)
         t.equal(answered.statusCode, 500)
@@ -193,7 +193,7 @@ t.test('An answer that breaks the contract is answered 500 InvalidJobState', asy
     })
   }
 
-  t.test('whatever is at whichever place', async (t) => {
+  t.test('The response is 500 InvalidJobState for any invalid value of any property', async (t) => {
     const anything = fc.anything({
       withBigInt: true,
       withBoxedValues: true,
@@ -242,7 +242,7 @@ t.test('An answer that breaks the contract is answered 500 InvalidJobState', asy
     }), { numRuns: 500 })
   })
 
-  t.test('and anything at all is answered on the contract, a state only if it is one', async (t) => {
+  t.test('The response to any returned value conforms to the contract, and is 200 only for a valid state', async (t) => {
     const near = fc.record({
       status: fc.oneof(fc.constantFrom(...statuses), fc.anything()),
       startTimeUtc: fc.oneof(fc.date(), fc.anything()),
@@ -257,7 +257,7 @@ t.test('An answer that breaks the contract is answered 500 InvalidJobState', asy
   })
 })
 
-t.test('An answer whose `then` throws is a promise that was rejected, in whichever way it comes', async (t) => {
+t.test('The response is 500 when reading `then` of the returned value throws', async (t) => {
   for (const given of [
     Object.defineProperty({ ...sampleState }, 'then', { get: refuse }), new Proxy({}, { get: refuse, has: refuse })
   ]) {

@@ -9,7 +9,7 @@ import { clock, jwksFetch } from '../lib/subject-and-app/signing-keys.js'
 import { createFabric, type Fabric, type PollOptions } from '../lib/testing/index.js'
 import { contractProblems } from './helpers/poll.js'
 
-// The whole way, from a real key endpoint to the answer of a poll. The test tells the time.
+// From a real key endpoint to the response of a poll, with a clock that the test sets.
 
 const SECOND = 1000
 const HOUR = 3600 * SECOND
@@ -31,11 +31,11 @@ const faults: Record<string, Answer> = {
   'answers with half a set': (response) => response.end('{"keys":[{"kty":"RSA","n":"'),
   'answers null': json(null),
   'answers with an empty set': json({ keys: [] }),
-  'answers with a set of nothing': json({ keys: [{}, null, 1] }),
-  'answers with 10 MB, good keys among them': json({ ...jwks, filler: 'x'.repeat(1e7) })
+  'answers with a set of invalid members': json({ keys: [{}, null, 1] }),
+  'answers with 10 MB that contain valid keys': json({ ...jwks, filler: 'x'.repeat(1e7) })
 }
 
-/** A workload whose keys come from an endpoint that answers as it is told to. */
+/** A workload whose keys come from an endpoint with a configurable response. */
 async function workload (t: Test, fabric: Fabric, answer: Answer) {
   const state = { answer, now: Date.now(), calls: 0, fetches: 0 }
   const endpoint = Fastify({ forceCloseConnections: true })
@@ -62,19 +62,19 @@ async function workload (t: Test, fabric: Fabric, answer: Answer) {
   return { state, poll }
 }
 
-/** Tokens for days: what ends here are the keys. */
+/** Tokens that are valid for days, so that only the keys expire. */
 async function longLived (fabric: Fabric): Promise<{ appToken: string, subjectToken: string }> {
   const claims = { exp: Math.floor(Date.now() / SECOND) + 7 * 24 * 3600 }
   return { appToken: await fabric.appToken({ claims }), subjectToken: await fabric.subjectToken({ claims }) }
 }
 
 for (const [fault, bad] of Object.entries(faults)) {
-  t.test(`a key endpoint that ${fault} is no outage of the workload, but for one at the start or of a day`, async (t) => {
+  t.test(`a key endpoint that ${fault} causes 503 only at the start and after 24 hours`, async (t) => {
     const { state, poll } = await workload(t, fabric, bad)
     const tokens = await longLived(fabric)
 
     const unavailable = await poll(tokens)
-    t.equal(unavailable.statusCode, 503, 'at the start')
+    t.equal(unavailable.statusCode, 503, '503 at the start')
     t.match(unavailable.json(), { errorCode: 'SigningKeysUnavailable', source: 'External', isPermanent: false })
     t.same(contractProblems('ErrorResponse', unavailable.json()), [])
     t.ok(Number(unavailable.headers['retry-after']) >= 1)
@@ -82,26 +82,26 @@ for (const [fault, bad] of Object.entries(faults)) {
 
     state.answer = good
     state.now += 5 * SECOND
-    t.equal((await poll(tokens)).statusCode, 200, 'when it has recovered')
+    t.equal((await poll(tokens)).statusCode, 200, '200 when the endpoint has recovered')
 
     state.answer = bad
     state.now += 23 * HOUR
-    t.equal((await poll({ appToken: { header: { kid: 'unknown' } } })).statusCode, 401, 'it is asked for an unknown key')
-    t.equal((await poll(tokens)).statusCode, 200, 'a day after, to tokens that were accepted before')
-    t.equal((await poll(await longLived(fabric))).statusCode, 200, 'and to others')
+    t.equal((await poll({ appToken: { header: { kid: 'unknown' } } })).statusCode, 401, 'an unknown key causes a fetch')
+    t.equal((await poll(tokens)).statusCode, 200, '200 with cached tokens during the outage')
+    t.equal((await poll(await longLived(fabric))).statusCode, 200, '200 with new tokens during the outage')
 
     state.now += 2 * HOUR
-    t.equal((await poll(tokens)).statusCode, 503, 'when the keys are older than a day')
+    t.equal((await poll(tokens)).statusCode, 503, '503 when the keys are older than a day')
     t.equal((await poll(await longLived(fabric))).statusCode, 503)
     t.equal(state.calls, 3)
 
     state.answer = good
     state.now += 5 * SECOND
-    t.equal((await poll(tokens)).statusCode, 200, 'and when it has recovered again')
+    t.equal((await poll(tokens)).statusCode, 200, '200 when the endpoint has recovered again')
   })
 }
 
-t.test('while the key endpoint hangs, it keeps nobody waiting who has a known key', async (t) => {
+t.test('while the key endpoint hangs, requests with a known key do not wait', async (t) => {
   const { state, poll } = await workload(t, fabric, good)
   const tokens = await longLived(fabric)
   t.equal((await poll(tokens)).statusCode, 200)
@@ -110,14 +110,14 @@ t.test('while the key endpoint hangs, it keeps nobody waiting who has a known ke
   state.now += 30 * SECOND
   const unknown = [1, 2, 3].map(() => poll({ appToken: { header: { kid: 'unknown' } } }))
   const response = await hanging
-  t.equal((await poll(tokens)).statusCode, 200, 'with tokens that were accepted before')
-  t.equal((await poll(await longLived(fabric))).statusCode, 200, 'or with others')
+  t.equal((await poll(tokens)).statusCode, 200, '200 with cached tokens')
+  t.equal((await poll(await longLived(fabric))).statusCode, 200, '200 with new tokens')
   good(response)
   t.same((await Promise.all(unknown)).map(({ statusCode }) => statusCode), [401, 401, 401])
   t.equal(state.fetches, 2)
 })
 
-t.test('rotation: the first token of a new key is accepted, those of the old one until it is withdrawn', async (t) => {
+t.test('after a key rotation the first token of the new key is accepted, and tokens of the old key until it is withdrawn', async (t) => {
   const fabric = createFabric()
   const { state, poll } = await workload(t, fabric, json(await fabric.jwks()))
   const old = await longLived(fabric)
@@ -133,21 +133,21 @@ t.test('rotation: the first token of a new key is accepted, those of the old one
   fabric.retireKeys()
   state.answer = json(await fabric.jwks())
   state.now += 30 * SECOND
-  t.equal((await poll({ appToken: { header: { kid: 'unknown' } } })).statusCode, 401, 'which makes it look')
+  t.equal((await poll({ appToken: { header: { kid: 'unknown' } } })).statusCode, 401, 'an unknown key causes a fetch')
   t.equal((await poll(old)).statusCode, 401)
   t.equal((await poll(young)).statusCode, 200)
   t.equal(state.fetches, 3)
 })
 
-t.test('whatever callers send, the endpoint is asked once in a cool-down', async (t) => {
+t.test('tokens with unknown keys cause at most one fetch during the cool-down', async (t) => {
   const { state, poll } = await workload(t, fabric, good)
   const tokens = await longLived(fabric)
   for (let i = 0; i < 100; i++) {
     t.equal((await poll({ ...tokens, subjectToken: { header: { kid: `unknown-${i}` } } })).statusCode, 401)
     t.equal((await poll(tokens)).statusCode, 200)
   }
-  t.equal(state.fetches, 1, 'within the first half minute')
+  t.equal(state.fetches, 1, 'one fetch in the first half minute')
   state.now += 30 * SECOND
   await Promise.all(Array.from({ length: 100 }, (_, i) => poll({ appToken: { header: { kid: `unknown-${i}` } } })))
-  t.equal(state.fetches, 2, 'once more after it')
+  t.equal(state.fetches, 2, 'one more fetch after it')
 })

@@ -10,10 +10,10 @@ import fabricJobState, { type JobState, toErrorResponse, WorkloadError } from '.
 import { pending } from './helpers/pending.js'
 import { holdToContract, host, pluginOptions, pollPath, recordedLog, sample, sampleState, workload } from './helpers/poll.js'
 
-/** An error as hosts throw it: with properties of their own. */
+/** An error with additional properties, as hosts throw them. */
 const errorWith = (properties: object, message = 'Slow down.') => Object.assign(new Error(message), properties)
 
-t.test('Beside handlerTimeout and a slow onSend hook', async (t) => {
+t.test('The 503 of handlerTimeout stays the only response while a slow onSend hook runs', async (t) => {
   const outcomes: Array<[what: string, settle: (work: ReturnType<typeof pending<JobState | null>>) => void, logged: object[]]> = [
     ['returns a state', ({ resolve }) => resolve(sampleState), []],
     ['finds no job', ({ resolve }) => resolve(null), []],
@@ -22,7 +22,7 @@ t.test('Beside handlerTimeout and a slow onSend hook', async (t) => {
     ]]
   ]
   for (const [what, settle, logged] of outcomes) {
-    t.test(`the response stays 503 when the resolver ${what} while the hook is under way`, async (t) => {
+    t.test(`The 503 of handlerTimeout is not replaced when the resolver ${what} while an onSend hook runs`, async (t) => {
       const { lines, logger } = recordedLog()
       const app = host(t, { handlerTimeout: 20, logger })
       const work = pending<JobState | null>()
@@ -60,7 +60,7 @@ t.test('An onRoute hook that wraps handlers in an async function changes no resp
   t.match(holdToContract(t, missing), { errorCode: 'JobInstanceNotFound' })
 })
 
-t.test('The status of an error is read once', async (t) => {
+t.test('The status of an error is read once, so a getter cannot change it later', async (t) => {
   for (const name of ['statusCode', 'status']) {
     for (const later of [200, 999, 'x', undefined]) {
       const changing = () => {
@@ -79,7 +79,7 @@ t.test('The status of an error is read once', async (t) => {
   t.equal(toErrorResponse(own).statusCode, 409)
 })
 
-t.test('A logger that throws changes no response', async (t) => {
+t.test('A logger that throws does not change the response', async (t) => {
   const stream = { write () {} }
   const throwing = () => { throw new Error('the logger is broken') }
   const loggers: Array<[what: string, logger: object]> = [
@@ -88,7 +88,7 @@ t.test('A logger that throws changes no response', async (t) => {
     ['a formatter', { stream, formatters: { log: (line: { err?: unknown }) => line.err === undefined ? line : throwing() } }]
   ]
   for (const [what, logger] of loggers) {
-    t.test(`because of ${what}`, async (t) => {
+    t.test(`A logger that throws in ${what} does not change the response`, async (t) => {
       const app = host(t, { logger })
       app.setErrorHandler((_error, _request, reply) => reply.type('text/html').send('<h1>Something went wrong</h1>'))
       app.register(fabricJobState, pluginOptions(() => { throw new Error('no') }))
@@ -99,17 +99,17 @@ t.test('A logger that throws changes no response', async (t) => {
   }
 })
 
-t.test('A host refuses a request in a hook', async (t) => {
+t.test('A request that a hook of the host refuses gets an ErrorResponse', async (t) => {
   const refusals: Array<[what: string, refuse: (reply: FastifyReply) => unknown, statusCode: number, body: object, headers?: object]> = [
     ['by reply.code(401) and a plain error', (reply) => { reply.code(401); throw new Error('No session.') }, 401,
       { errorCode: 'Unauthorized', message: 'No session.', source: 'User', isPermanent: true }],
     ['by reply.code(503) and a plain error', (reply) => { reply.code(503); throw new Error('db=10.0.0.1') }, 503,
       { errorCode: 'ServiceUnavailable', message: 'The workload responded: Service Unavailable.', source: 'System', isPermanent: false }],
-    ['by reply.code(401) and an error with a status of its own', (reply) => { reply.code(401); throw errorWith({ statusCode: 429 }) }, 429,
+    ['by reply.code(401) and an error with another status', (reply) => { reply.code(401); throw errorWith({ statusCode: 429 }) }, 429,
       { errorCode: 'TooManyRequests', message: 'Slow down.', source: 'User', isPermanent: false }],
     ['by an error with status', () => { throw errorWith({ status: 429 }) }, 429,
       { errorCode: 'TooManyRequests', message: 'Slow down.', source: 'User', isPermanent: false }],
-    ['by an object without a status of its own', (reply) => reply.code(401).send({ error: 'invalid authorization header' }), 401,
+    ['by an object without a status', (reply) => reply.code(401).send({ error: 'invalid authorization header' }), 401,
       { errorCode: 'Unauthorized', message: 'The workload responded: Unauthorized.', source: 'User', isPermanent: true }],
     ['by an object with a message', (reply) => reply.code(403).send({ message: 'Not you.' }), 403,
       { errorCode: 'Forbidden', message: 'Not you.', source: 'User', isPermanent: true }],
@@ -125,7 +125,7 @@ t.test('A host refuses a request in a hook', async (t) => {
   ]
   for (const [what, refuse, statusCode, body, headers] of refusals) {
     for (const hook of ['onRequest', 'preHandler'] as const) {
-      t.test(`${what}, in ${hook}: the status is the host's, the body the contract's`, async (t) => {
+      t.test(`A host that refuses a request in ${hook} ${what} determines the status, and the body is an ErrorResponse`, async (t) => {
         const app = host(t)
         app.addHook(hook as 'onRequest', async (_request, reply) => await refuse(reply))
         app.register(fabricJobState, pluginOptions(() => { throw new Error('the resolver is called') }))
@@ -137,7 +137,7 @@ t.test('A host refuses a request in a hook', async (t) => {
   }
 })
 
-t.test('The headers of what a resolver throws are sent', async (t) => {
+t.test('The headers of an error that a resolver throws are sent', async (t) => {
   const thrown: Array<[what: string, error: unknown, statusCode: number, retryAfter: string | undefined]> = [
     ['a WorkloadError', new WorkloadError({
       statusCode: 503, errorCode: 'Paused', message: 'Paused.', source: 'System', headers: { 'Retry-After': '60' }
@@ -145,7 +145,7 @@ t.test('The headers of what a resolver throws are sent', async (t) => {
     ['an HTTP error', errorWith({ statusCode: 429, headers: { 'Retry-After': '60' } }), 429, '60'],
     ['a number', errorWith({ statusCode: 429, headers: { 'Retry-After': 60 } }), 429, '60'],
     ['a header that HTTP does not allow', errorWith({ statusCode: 429, headers: { 'Retry-After': '6\r\n0', 'a b': 'c', x: ['y'] } }), 429, undefined],
-    ['headers that are no object', errorWith({ statusCode: 429, headers: 'Retry-After' }), 429, undefined],
+    ['headers that are not an object', errorWith({ statusCode: 429, headers: 'Retry-After' }), 429, undefined],
     ['headers that throw', Object.defineProperty(errorWith({ statusCode: 429 }), 'headers', { get () { throw new Error('no') } }), 429, undefined]
   ]
   for (const [what, error, statusCode, retryAfter] of thrown) {
@@ -190,7 +190,7 @@ t.test('Headers of a thrown error that belong to another message are not sent', 
   t.match(JSON.parse(await text(stream)), { errorCode: 'TooManyRequests' }, 'over HTTP/2')
 })
 
-t.test('The parameters of a prefix stay in request.params, and are no part of the job', async (t) => {
+t.test('The parameters of a prefix are in request.params, and not in the job', async (t) => {
   const app = workload(t, (job, { request }) => {
     t.match(request.params, { tenant: 'Contoso', ...sample })
     t.strictSame(job, sample)
@@ -199,7 +199,7 @@ t.test('The parameters of a prefix stay in request.params, and are no part of th
   t.same(holdToContract(t, await app.inject(`/Contoso/workload-api${pollPath()}`)), sampleState)
 })
 
-t.test('A host that compiles the response schemas of its routes with an Ajv of its own starts', async (t) => {
+t.test('A host that compiles the response schemas of all routes with another Ajv starts', async (t) => {
   const app = host(t)
   app.addHook('onRoute', ({ schema, responseValidation }: RouteOptions & { responseValidation?: boolean }) => {
     if (responseValidation === false) return
@@ -232,7 +232,7 @@ t.test('Every text of a response is well-formed Unicode', async (t) => {
 })
 
 t.test('A callback may return any thenable', async (t) => {
-  // The types are broken on purpose: this is what JavaScript lets a resolver do.
+  // Not allowed by the types on purpose: JavaScript resolvers can do this.
   const resolverOf = (answer: unknown) => (() => answer) as () => null
   for (const [what, answer, statusCode] of [
     ['one that resolves', { then: (fulfilled: (state: unknown) => void) => fulfilled(sampleState) }, 200],
@@ -246,7 +246,7 @@ t.test('A callback may return any thenable', async (t) => {
   }
 })
 
-t.test('A hook may send the state itself: it leaves as the contract has it', async (t) => {
+t.test('A state that a hook of the host sends becomes a response that conforms to the contract', async (t) => {
   const app = host(t)
   app.addHook('preHandler', async (request, reply) => reply.send({ status: (request.params as typeof sample).jobType, hits: 7 }))
   app.register(fabricJobState, pluginOptions(() => { throw new Error('the resolver is called') }))
@@ -258,11 +258,11 @@ t.test('A hook may send the state itself: it leaves as the contract has it', asy
   t.match(holdToContract(t, broken), { errorCode: 'InvalidJobState' })
 })
 
-t.test('The route options leak into no route of the host, however the plugin is registered', async (t) => {
+t.test('The plugin\'s route options do not affect routes of the host, however the plugin is registered', async (t) => {
   const register: Array<(app: FastifyInstance) => void> = [
     (app) => { app.register(fabricJobState, pluginOptions()) },
     (app) => { app.register(async (scope) => { await scope.register(fabricJobState, pluginOptions()) }) },
-    // As a loader does that ignores encapsulation.
+    // Like a loader that ignores encapsulation.
     (app) => { app.register(Object.assign(async (scope: FastifyInstance) => { await fabricJobState(scope, pluginOptions()) }, { [Symbol.for('skip-override')]: true })) }
   ]
   for (const each of register) {

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import fabricJobState, { type FabricJobStateOptions } from '../lib/index.js'
 import { holdToContract, host, pluginOptions, pollPath, sampleState } from './helpers/poll.js'
 
-/** Registers the plugin with what JavaScript lets a host write. */
+/** Registers the plugin with options that the types do not allow. */
 function registered (t: Test, options: object): FastifyInstance {
   const app = host(t)
   app.register(fabricJobState, options as FabricJobStateOptions)
@@ -16,9 +16,9 @@ const refusals: [what: string, options: object, message: string][] = [
     "resolveJobState must be a function: resolveJobState: async ({ jobInstanceId }, context) => ({ status: 'InProgress' })"],
   ['no resolver', { authentication: false },
     "resolveJobState must be a function: resolveJobState: async ({ jobInstanceId }, context) => ({ status: 'InProgress' })"],
-  ['a resolver that is no function', { ...pluginOptions(), resolveJobState: {} },
+  ['a resolver that is not a function', { ...pluginOptions(), resolveJobState: {} },
     "resolveJobState must be a function: resolveJobState: async ({ jobInstanceId }, context) => ({ status: 'InProgress' })"],
-  ['an option that there is not', { ...pluginOptions(), resolveTimeout: 7 },
+  ['a misspelt option', { ...pluginOptions(), resolveTimeout: 7 },
     'there is no option "resolveTimeout": write resolverTimeout'],
   ['the name of a short option in other letters', { ...pluginOptions(), API: 'both' }, 'there is no option "API": write api'],
   ...[-1, 0.5, NaN, Infinity, 2 ** 31, '10', null, 10n].map((resolverTimeout): [string, object, string] => [
@@ -41,7 +41,7 @@ for (const options of [
   { resolverTimeout: 0 }, { resolverTimeout: 1 }, { resolverTimeout: 2 ** 31 - 1 }, { resolverTimeout: undefined },
   { prefix: '', logLevel: 'warn', logSerializers: {} }, { app: 'of a loader' }
 ]) {
-  t.test(`Registration takes ${JSON.stringify(options)}`, async (t) => {
+  t.test(`Registration accepts ${JSON.stringify(options)}`, async (t) => {
     const app = registered(t, { ...pluginOptions(), ...options })
     t.same(holdToContract(t, await app.inject(pollPath())), sampleState)
   })

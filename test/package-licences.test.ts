@@ -6,10 +6,10 @@ import { withDependencies } from './helpers/consumer.js'
 
 const { dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
 
-/** They ask for no more than their own text beside the code (Apache-2.0: and its notices). */
+/** Permissive licences: they require only their text beside the code (Apache-2.0: also its notices). */
 const ALLOWED = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'BlueOak-1.0.0', 'Apache-2.0']
 
-/** The SPDX expressions here are single licences and choices between several. */
+/** Supports SPDX expressions that are single licences or choices between several. */
 function isAllowed (licence: unknown): boolean {
   return typeof licence === 'string' && licence.replace(/^\((.*)\)$/, '$1').split(' OR ').some((each) => ALLOWED.includes(each))
 }
@@ -18,7 +18,7 @@ for (const [what, names] of Object.entries({
   'the dependencies': Object.keys(dependencies),
   'Fastify and the engines, which the host installs': Object.keys(peerDependencies)
 })) {
-  t.test(`${what}, and whatever they depend on, may be used by anybody`, async (t) => {
+  t.test(`${what}, and their own dependencies, have permissive licences`, async (t) => {
     const paths = withDependencies(names)
     t.ok(paths.length > names.length, `${paths.length} packages`)
     for (const path of paths) {
@@ -28,7 +28,7 @@ for (const [what, names] of Object.entries({
   })
 }
 
-t.test('a licence that nobody has looked at is not allowed', async (t) => {
+t.test('a licence that is not in the list is not allowed', async (t) => {
   t.same(['GPL-3.0', 'MIT AND GPL-3.0', undefined, { type: 'MIT' }, 'SEE LICENSE IN LICENSE'].filter(isAllowed), [])
   t.ok(isAllowed('(WTFPL OR MIT)'))
 })

@@ -1,4 +1,4 @@
-// What users get: the packed package, installed into a project that has nothing else.
+// The packed package, installed into an empty project, as users get it.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -7,14 +7,14 @@ import ts from 'typescript'
 
 import { installed, run, withDependencies } from './helpers/consumer.js'
 
-// The compiler is called three times, each time for all that Fastify declares.
+// The compiler runs three times, each time with all types of Fastify.
 t.setTimeout(300_000)
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const project = await installed(t, ['fastify', '@types/node'])
 const home = join(project.folder, 'node_modules', manifest.name)
 
-t.test('it holds the build, its types, what people read, and nothing else', async (t) => {
+t.test('the package contains the build, its types and the documents, and nothing else', async (t) => {
   const files = readdirSync(home, { recursive: true, withFileTypes: true })
     .filter((file) => file.isFile())
     .map((file) => join(file.parentPath, file.name).slice(home.length + 1))
@@ -22,14 +22,14 @@ t.test('it holds the build, its types, what people read, and nothing else', asyn
   const expected = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
     .concat(built, built.map((file) => file.replace(/js$/, 'd.ts')))
   t.strictSame(files.sort(), expected.sort())
-  t.notOk(built.includes('dist/schemas/generate.js'), 'the generator is for this repository')
+  t.notOk(built.includes('dist/schemas/generate.js'), 'the package does not contain the generator')
   for (const file of built) {
-    t.ok(existsSync(file.replace(/^dist\/(.*)js$/, '$1ts')), `${file} is not a left-over of an earlier build`)
-    t.notMatch(readFileSync(join(home, file), 'utf8'), 'sourceMappingURL', `${file} names no map: none is packed`)
+    t.ok(existsSync(file.replace(/^dist\/(.*)js$/, '$1ts')), `${file} has a source`)
+    t.notMatch(readFileSync(join(home, file), 'utf8'), 'sourceMappingURL', `${file} names no source map`)
   }
 })
 
-t.test('nothing runs when it is installed, nor of what it depends on', async (t) => {
+t.test('the package and its dependencies have no install scripts', async (t) => {
   for (const path of ['.', ...withDependencies(Object.keys(manifest.dependencies))]) {
     const { name, scripts = {} } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'))
     t.same(['preinstall', 'install', 'postinstall'].filter((script) => script in scripts), [], name)
@@ -39,7 +39,7 @@ t.test('nothing runs when it is installed, nor of what it depends on', async (t)
 
 const imports = { Fastify: 'fastify', plugin: manifest.name, testing: `${manifest.name}/testing` }
 
-/** A poll of Fabric's, with Fastify, the plugin and the testing entry at hand. */
+/** Code that polls as Fabric does; it uses Fastify, the plugin and the testing entry. */
 const USE = `
 async function main () {
   const fabric = testing.createFabric()
@@ -54,19 +54,19 @@ async function main () {
 main()`
 const ANSWER = '409 {"errorCode":"a","message":"b","source":"User"}\n'
 
-t.test('it is imported', async (t) => {
+t.test('the package can be imported from an ES module', async (t) => {
   const statements = Object.entries(imports).map(([name, from]) => `import * as ${name} from '${from}'`)
   const script = project.write('use.mjs', [...statements, USE].join('\n'))
   t.strictSame(await run(process.execPath, [script], { cwd: project.folder }), { stdout: ANSWER, stderr: '' })
 })
 
-t.test('it is required, without a warning', async (t) => {
+t.test('the package can be required from CommonJS without a warning', async (t) => {
   const statements = Object.entries(imports).map(([name, from]) => `const ${name} = require('${from}')`)
   const script = project.write('use.cjs', [...statements, USE].join('\n'))
   t.strictSame(await run(process.execPath, [script], { cwd: project.folder }), { stdout: ANSWER, stderr: '' })
 })
 
-t.test('each entry is there without an engine', async (t) => {
+t.test('each entry can be imported without an installed engine', async (t) => {
   const entries = Object.keys(manifest.exports).filter((entry) => entry !== './package.json')
   const script = project.write('entries.mjs', `
     const imported = (name) => import(name).then(() => name, (error) => error.code)
@@ -84,7 +84,7 @@ t.test('each entry is there without an engine', async (t) => {
   ])
 })
 
-/** What a host may write over the entries that need no engine. */
+/** Code of a host that uses the types of the entries that need no engine. */
 const USE_OF_TYPES = `
 import Fastify from 'fastify'
 import fabricJobState, { type JobStateResolver, subjectAndApp, WorkloadError } from 'fastify-fabric-job-state'
@@ -102,7 +102,7 @@ export const status: ItemJobInstanceState['status'] = 'Completed'
 export const id: string | undefined = ItemJobInstanceState.$id
 `
 
-/** What the compiler has to say of a project's files. */
+/** The compiler's errors for the files of a project. */
 function problems (files: string[], options: ts.CompilerOptions): string[] {
   const program = ts.createProgram(files, {
     target: ts.ScriptTarget.ES2022,
@@ -117,20 +117,20 @@ function problems (files: string[], options: ts.CompilerOptions): string[] {
     `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`)
 }
 
-t.test('it compiles without the types of anything that is not installed', async (t) => {
-  // With skipLibCheck: false a type that the declarations import and that is not there is an error.
+t.test('the types of the package compile without packages that are not installed', async (t) => {
+  // With skipLibCheck: false, a missing import of the declarations is an error.
   t.strictSame(problems([project.write('types.ts', USE_OF_TYPES)], {
     module: ts.ModuleKind.Node16, skipLibCheck: false, exactOptionalPropertyTypes: true
   }), [])
 })
 
-t.test('it compiles as what CommonJS requires', async (t) => {
+t.test('the types of the package compile in a CommonJS project', async (t) => {
   t.strictSame(problems([project.write('types.cts', USE_OF_TYPES)], {
     module: ts.ModuleKind.NodeNext, skipLibCheck: true
   }), [])
 })
 
-t.test('it compiles for a bundler, where a mistake is still seen', async (t) => {
+t.test('the types of the package compile with the module resolution of bundlers, and report a mistake', async (t) => {
   const files = [
     project.write('bundler.ts', USE_OF_TYPES),
     project.write('mistake.ts', USE_OF_TYPES.replace("'InProgress'", "'Running'"))

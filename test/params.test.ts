@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import type { JobInstance } from '../lib/index.js'
 import { holdToContract, pollPath, sample, sampleState, workload } from './helpers/poll.js'
 
-/** A host whose paths may be long, the path to poll, and what its resolver was asked last. */
+/** A host that accepts long paths, and a function that polls it and returns the job that its resolver got. */
 function asking (t: Test) {
   const seen: { job?: JobInstance | undefined } = {}
   const resolve = (job: JobInstance) => {
@@ -35,10 +35,10 @@ const detail = (name: string, message: string) => ({
 })
 const notAUuid = 'must match format "uuid"'
 
-t.test('A uuid in the path', async (t) => {
+t.test('The UUIDs in the path are validated', async (t) => {
   const { asked } = asking(t)
 
-  t.test('reaches the resolver in lower case, whichever it has', async (t) => {
+  t.test('A UUID in the path reaches the resolver in lower case', async (t) => {
     await fc.assert(fc.asyncProperty(fc.uuid(), fc.uuid(), fc.uuid(), async (workspaceId, itemId, jobInstanceId) => {
       const { answer, job } = await asked({
         workspaceId: workspaceId.toUpperCase(), itemId, jobInstanceId: jobInstanceId.replaceAll('-', '%2D')
@@ -56,17 +56,17 @@ t.test('A uuid in the path', async (t) => {
     `${uuid},${uuid}`, uuid.replace('6', '%EF%BC%96'), uuid.replace('-', '%E2%80%90'), '%25', '%2541',
     'a'.repeat(2000), '*', ':id', '__proto__'
   ]) {
-    t.test(`is not ${value.slice(0, 60)}`, async (t) => {
+    t.test(`The response is 400 when a UUID in the path is ${value.slice(0, 60)}`, async (t) => {
       for (const name of uuids) {
         const { answer, job } = await asked({ [name]: value })
         t.equal(answer.statusCode, 400, name)
         t.match(holdToContract(t, answer), { errorCode: 'InvalidParameter', moreDetails: [detail(name, notAUuid)] })
-        t.equal(job, undefined, 'the resolver is not asked')
+        t.equal(job, undefined, 'the resolver is not called')
       }
     })
   }
 
-  t.test('that is wrong is told of, each of them, and its value is not repeated', async (t) => {
+  t.test('The response lists every invalid parameter of the path without its value', async (t) => {
     const { answer } = await asked({ workspaceId: '%3Cscript%3E', itemId: '', jobInstanceId: 'hunter2', itemType: '' })
     t.equal(answer.statusCode, 400)
     t.same(holdToContract(t, answer), {
@@ -83,10 +83,10 @@ t.test('A uuid in the path', async (t) => {
   })
 })
 
-t.test('A type in the path', async (t) => {
+t.test('The item type and the job type in the path are decoded', async (t) => {
   const { app, asked, seen } = asking(t)
 
-  t.test('reaches the resolver as it was meant', async (t) => {
+  t.test('A percent-encoded type in the path reaches the resolver decoded', async (t) => {
     const meant = {
       a: 'a',
       'Contoso.FinanceAnalytics.Forecast.calculateForecast': 'Contoso.FinanceAnalytics.Forecast.calculateForecast',
@@ -126,8 +126,8 @@ t.test('A type in the path', async (t) => {
     }
   })
 
-  t.test('may be any text', async (t) => {
-    // A path of dots alone is resolved away by the client.
+  t.test('A type in the path can be any text', async (t) => {
+    // Clients remove path segments of one or two dots.
     const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter((value) => !/^\.\.?$/.test(value))
     await fc.assert(fc.asyncProperty(text, text, async (itemType, jobType) => {
       const { answer, job } = await asked({ itemType: encodeURIComponent(itemType), jobType: encodeURIComponent(jobType) })
@@ -136,7 +136,7 @@ t.test('A type in the path', async (t) => {
     }))
   })
 
-  t.test('may be dots, where a client sends them as they are', async (t) => {
+  t.test('A type in the path can consist of dots if the client does not normalize the path', async (t) => {
     await app.listen({ host: '127.0.0.1', port: 0 })
     for (const jobType of ['.', '..', '%2E%2e']) {
       const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
@@ -147,7 +147,7 @@ t.test('A type in the path', async (t) => {
     }
   })
 
-  t.test('may not be empty', async (t) => {
+  t.test('The response is 400 when a type in the path is empty', async (t) => {
     for (const name of types) {
       const { answer, job } = await asked({ [name]: '' })
       t.equal(answer.statusCode, 400)
@@ -157,7 +157,7 @@ t.test('A type in the path', async (t) => {
   })
 })
 
-t.test('A query changes nothing', async (t) => {
+t.test('A query string does not change the response', async (t) => {
   const { app, seen } = asking(t)
   t.same(holdToContract(t, await app.inject(pollPath() + '?jobInstanceId=7&jobInstanceId=8#9')), sampleState)
   t.same(seen.job, sample)

@@ -11,13 +11,13 @@ import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
 
-// The build's own, as the snippets have it: of lib/ it would be another module.
+// Imported from the build, as in the snippets: the module of lib/ would be another instance.
 import { createFabric, type Fabric, type Poll } from 'fastify-fabric-job-state/testing'
 
 import { DATABASE_URL, skipWithout } from './engines/services.js'
 import { HELD } from './helpers/held-process.js'
 
-// The snippets import the package by its name, as its users do: what they run is the build.
+// The snippets import the build by the package's name, as users do.
 
 /** The README's TypeScript, by the heading above it. */
 const snippets = new Map<string, string>()
@@ -39,7 +39,7 @@ t.test('every snippet of the README compiles', async (t) => {
   t.strictSame(ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => [file?.fileName, messageText]), [])
 })
 
-/** Writes a snippet as a module that Node runs, and gives its path. */
+/** Writes a snippet as a module and returns its path. */
 function moduleOf (t: Test, title: string): string {
   const code = snippets.get(title)
   if (code === undefined) throw new Error(`The README has no snippet under "${title}"`)
@@ -68,7 +68,7 @@ async function originIn (log: NodeJS.ReadableStream): Promise<string> {
 
 t.test('the test of the README passes in the test runner of Node.js', async (t) => {
   const runner = spawn(process.execPath, ['--test', moduleOf(t, 'Test without a tenant')],
-    // Without this the runner believes that it was started by another one, and reports nothing.
+    // Otherwise the runner detects a parent test runner and reports nothing.
     { env: { ...process.env, ...HELD, NODE_TEST_CONTEXT: undefined } })
   let output = ''
   runner.stdout.on('data', (data) => { output += data })
@@ -126,7 +126,7 @@ async function endOf (app: FastifyInstance, poll: Poll): Promise<{ status: strin
   }
 }
 
-t.test('the host of the README authenticates its own route, and all its errors are ErrorResponses', async (t) => {
+t.test('the host of the README authenticates its own route, and its errors are ErrorResponses', async (t) => {
   const { app, fabric } = await import(pathToFileURL(moduleOf(t, 'Your other Fabric routes')).href)
   t.teardown(() => app.close())
   const poll = await fabric.poll()
@@ -144,7 +144,7 @@ t.test('the host of the README authenticates its own route, and all its errors a
   t.equal((await app.inject(poll.url.replace('calculateForecast', 'x'.repeat(300)))).statusCode, 414)
 })
 
-t.test('each relative link of the README and of docs/ leads to a file, and to a heading of it', async (t) => {
+t.test('each relative link of the README and of docs/ points to an existing file and heading', async (t) => {
   const pages = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', ...readdirSync('docs').filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
   for (const page of pages) {
     for (const [, link = ''] of readFileSync(page, 'utf8').matchAll(/(?:\]\(|src(?:set)?=")(?!https:)([^)"]+)/g)) {

@@ -11,7 +11,7 @@ const rows = readFileSync('SECURITY.md', 'utf8').split('\n')
 
 const read = new Map<string, RegExp[]>()
 
-/** Matches the titles of a module's tests; what is put into a title at run time may be anything. */
+/** Patterns of the titles of a module's tests; the expressions of a template match any text. */
 function titles (module: string): RegExp[] {
   const found = read.get(module) ?? []
   if (read.has(module)) return found

@@ -56,9 +56,9 @@ const thrownByJavaScript: [what: string, thrown: unknown][] = [
       [`an error with the statusCode ${typeof statusCode} ${statusCode}`, httpError(statusCode)])
 ]
 
-t.test('Whatever is thrown', async (t) => {
+t.test('Any thrown value becomes an ErrorResponse', async (t) => {
   for (const [what, thrown] of thrownByJavaScript) {
-    t.test(`is answered 500 InternalError where it is ${what}`, async (t) => {
+    t.test(`The response is 500 InternalError when ${what} is thrown`, async (t) => {
       t.strictSame(toErrorResponse(thrown), internalError)
       for (const resolve of [() => { throw thrown }, async () => { throw thrown }]) {
         const answer = await workload(t, resolve).inject(pollPath())
@@ -68,7 +68,7 @@ t.test('Whatever is thrown', async (t) => {
     })
   }
 
-  t.test('is answered on the contract', async (t) => {
+  t.test('The response to any thrown value conforms to the contract', async (t) => {
     const thrown = fc.oneof(
       fc.anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true, withSparseArray: true }),
       fc.record({
@@ -89,8 +89,8 @@ t.test('Whatever is thrown', async (t) => {
   })
 })
 
-t.test('An HTTP error', async (t) => {
-  t.test('has its status, and its name as errorCode', async (t) => {
+t.test('An HTTP error determines the status, the errorCode and the message of the response', async (t) => {
+  t.test('The errorCode of an HTTP error is the name of its status', async (t) => {
     const names = {
       400: 'BadRequest',
       401: 'Unauthorized',
@@ -111,7 +111,7 @@ t.test('An HTTP error', async (t) => {
     }
   })
 
-  t.test('of a status that nobody knows counts as the first of its class', async (t) => {
+  t.test('An HTTP error with an unknown status gets the errorCode of the first status of its class', async (t) => {
     t.strictSame(toErrorResponse(httpError(499)), {
       statusCode: 499,
       body: { errorCode: 'BadRequest', message: 'What happened.', source: 'User', isPermanent: true }
@@ -127,7 +127,7 @@ t.test('An HTTP error', async (t) => {
     })
   })
 
-  t.test('is the user\'s and permanent as a 4xx, but for those worth repeating, and the system\'s as a 5xx', async (t) => {
+  t.test('A 4xx has the source User and is permanent except 408, 425 and 429; a 5xx has the source System', async (t) => {
     for (let statusCode = 400; statusCode < 600; statusCode++) {
       t.match(toErrorResponse(httpError(statusCode)).body, {
         source: statusCode < 500 ? 'User' : 'System',
@@ -136,7 +136,7 @@ t.test('An HTTP error', async (t) => {
     }
   })
 
-  t.test('tells its message as a 4xx, and as a 5xx only where expose says so', async (t) => {
+  t.test('The message of a 4xx is sent, and that of a 5xx only if expose is true', async (t) => {
     const message = (error: unknown) => toErrorResponse(error).body.message
     t.equal(message(httpError(404)), 'What happened.')
     t.equal(message(httpError(404, { expose: true })), 'What happened.')
@@ -148,7 +148,7 @@ t.test('An HTTP error', async (t) => {
     t.equal(message(httpError(404, { message: 7 })), 'The workload responded: Not Found.')
   })
 
-  t.test('may have an errorCode, and need not be an Error', async (t) => {
+  t.test('The errorCode of an HTTP error is sent, and an object with a statusCode is treated like an error', async (t) => {
     t.equal(toErrorResponse(httpError(404, { errorCode: 'NoForecast' })).body.errorCode, 'NoForecast')
     for (const errorCode of ['', 7, null, {}]) {
       t.equal(toErrorResponse(httpError(404, { errorCode })).body.errorCode, 'NotFound')
@@ -159,7 +159,7 @@ t.test('An HTTP error', async (t) => {
     })
   })
 
-  t.test('may be made by @fastify/sensible', async (t) => {
+  t.test('An HTTP error of @fastify/sensible becomes an ErrorResponse', async (t) => {
     const app = host(t)
     await app.register(sensible)
     t.strictSame(toErrorResponse(app.httpErrors.conflict('Held.')), {
@@ -177,15 +177,15 @@ t.test('An HTTP error', async (t) => {
   })
 })
 
-t.test('A WorkloadError', async (t) => {
+t.test('A WorkloadError determines the response', async (t) => {
   const error = () => new WorkloadError({ statusCode: 409, errorCode: 'Held', message: 'Held.', source: 'External' })
 
-  t.test('has its own answer', async (t) => {
+  t.test('A WorkloadError has the response that its options describe', async (t) => {
     t.strictSame(toErrorResponse(error()),
       { statusCode: 409, body: { errorCode: 'Held', message: 'Held.', source: 'External' } })
   })
 
-  t.test('has it as a subclass too', async (t) => {
+  t.test('A subclass of WorkloadError has the response that its options describe', async (t) => {
     class Held extends WorkloadError {
       constructor () {
         super({ statusCode: 423, errorCode: 'Held', message: 'Held.', source: 'User', isPermanent: false })
@@ -195,7 +195,7 @@ t.test('A WorkloadError', async (t) => {
       { statusCode: 423, body: { errorCode: 'Held', message: 'Held.', source: 'User', isPermanent: false } })
   })
 
-  t.test('that has been changed off the contract is answered as far as it can be', async (t) => {
+  t.test('A WorkloadError that was changed against the contract becomes an HTTP error or a 500', async (t) => {
     t.match(toErrorResponse(Object.assign(error(), { source: 'Nobody' })), { statusCode: 409, body: { source: 'User' } })
     t.strictSame(toErrorResponse(Object.assign(error(), { statusCode: 200 })), internalError)
     t.strictSame(toErrorResponse(refusing('message', error())), internalError)

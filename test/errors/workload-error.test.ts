@@ -16,11 +16,11 @@ const held = {
   moreDetails: [{ errorCode: 'Lock', message: 'Locked.', additionalParameters: [{ name: 'by', value: 'b' }] }]
 } as const
 
-/** Makes one of what JavaScript lets a resolver write. */
+/** Creates a WorkloadError from options that the types do not allow. */
 const made = (options: unknown) => new WorkloadError(options as WorkloadErrorOptions)
 
-t.test('A WorkloadError', async (t) => {
-  t.test('is an Error with the properties of its answer', async (t) => {
+t.test('WorkloadError checks its options', async (t) => {
+  t.test('A WorkloadError is an Error with the properties of its response', async (t) => {
     const cause = new Error('row locked')
     const error = made({ ...held, cause })
     t.ok(error instanceof Error)
@@ -29,19 +29,19 @@ t.test('A WorkloadError', async (t) => {
     t.equal(String(error), 'WorkloadError: Another run holds it.')
   })
 
-  t.test('has a cause only where it was given one', async (t) => {
+  t.test('A WorkloadError has a cause only if one was given', async (t) => {
     t.notOk('cause' in made(held))
     t.ok('cause' in made({ ...held, cause: undefined }))
   })
 
-  t.test('takes null as absent and drops what the contract does not know', async (t) => {
+  t.test('WorkloadError treats null as absent and drops unknown properties', async (t) => {
     const error = made({ ...held, isPermanent: null, moreDetails: undefined, secret: 'x' })
     t.notOk('isPermanent' in error)
     t.notOk('moreDetails' in error)
     t.notOk('secret' in error)
   })
 
-  t.test('does not change with the objects it was made of', async (t) => {
+  t.test('A WorkloadError does not change when the objects of its options change', async (t) => {
     const messageParameters = ['a']
     const error = made({ ...held, messageParameters })
     messageParameters.push('b')
@@ -52,12 +52,12 @@ t.test('A WorkloadError', async (t) => {
   for (const [what, options, message] of [
     ['no options', undefined, 'WorkloadError: must be object'],
     ['a message alone', 'no', 'WorkloadError: must be object'],
-    ['nothing', {}, "WorkloadError: must have required property 'errorCode'"],
-    ['a source that there is not', { ...held, source: 'user' },
+    ['an empty object', {}, "WorkloadError: must have required property 'errorCode'"],
+    ['an unknown source', { ...held, source: 'user' },
       'WorkloadError: source must be equal to one of the allowed values: System, User, External'],
-    ['an isPermanent that is no boolean', { ...held, isPermanent: 'no' },
+    ['an isPermanent that is not a boolean', { ...held, isPermanent: 'no' },
       'WorkloadError: isPermanent must be boolean'],
-    ['a detail that is none', { ...held, moreDetails: [{ errorCode: 'a' }, 'b'] },
+    ['an invalid detail', { ...held, moreDetails: [{ errorCode: 'a' }, 'b'] },
       "WorkloadError: moreDetails/0 must have required property 'message'"],
     ['no statusCode', answer, 'WorkloadError: statusCode must be an integer from 400 to 599'],
     ...[200, 399, 600, 404.5, '404', NaN, null].map((statusCode) => [
@@ -65,12 +65,12 @@ t.test('A WorkloadError', async (t) => {
       'WorkloadError: statusCode must be an integer from 400 to 599'
     ] as const)
   ] as const) {
-    t.test(`cannot be made of ${what}`, async (t) => {
+    t.test(`WorkloadError throws a TypeError for ${what}`, async (t) => {
       t.throws(() => made(options), new TypeError(message))
     })
   }
 
-  t.test('is made of any ErrorResponse, and has it as its answer', async (t) => {
+  t.test('A WorkloadError can be created from any ErrorResponse, which is then its response', async (t) => {
     const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
     const strings = maybe(fc.array(fc.string({ unit: 'binary' }), { maxLength: 3 }))
     const text = fc.string({ unit: 'binary' })

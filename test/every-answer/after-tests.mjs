@@ -1,4 +1,4 @@
-// After the tests: how many answers were held against the document, and whether there were any at all.
+// After the tests: prints how many responses were compared with the document, and fails if there were none.
 import { readdirSync, readFileSync } from 'node:fs'
 
 import { recordFolder } from './files.mjs'
@@ -15,7 +15,7 @@ for (const file of readdirSync(recordFolder).filter((name) => /^\d/.test(name)))
   processes++
 }
 
-console.log(`# ${answers} answers of ${processes} processes held against the OpenAPI document of a running server: ` +
-  `${off.length} off it (${rewritten} more were rewritten by their host)`)
-// One file alone may have none; all of them have, or nobody has looked.
+console.log(`# ${answers} responses of ${processes} processes compared with the OpenAPI document of a running server: ` +
+  `${off.length} differ (${rewritten} more were rewritten by their host)`)
+// A single test file may send none, but the whole run must have some.
 if (off.length > 0 || (answers === 0 && process.env.CI === 'true')) process.exitCode = 1

@@ -1,5 +1,5 @@
-// Before the tests; in a process of its own, in which tap is not to count what is covered: it would, also where it was told
-// not to.
+// Runs before the tests, in a separate process without tap's coverage, which tap would otherwise collect even if it is
+// disabled.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 

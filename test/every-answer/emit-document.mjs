@@ -1,5 +1,5 @@
-// A running server's OpenAPI document, as its reader gets it over HTTP, is held to be one by a
-// validator that others wrote, and put where every test finds it.
+// Requests the OpenAPI document of a running server over HTTP, checks it with an independent validator,
+// and writes it to a file for the tests.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 
 import swagger from '@fastify/swagger'
@@ -27,7 +27,7 @@ const text = await answer.text()
 await app.close()
 
 const verdict = await validate(JSON.parse(text))
-if (!verdict.valid) throw new Error(`What the server emits is no OpenAPI document: ${JSON.stringify(verdict.errors)}`)
+if (!verdict.valid) throw new Error(`The server's document is not valid OpenAPI: ${JSON.stringify(verdict.errors)}`)
 
 rmSync(recordFolder, { recursive: true, force: true })
 mkdirSync(recordFolder, { recursive: true })

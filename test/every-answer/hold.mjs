@@ -1,6 +1,6 @@
-// Loaded into every process of the tests before anything else (`--import`). Whatever a server in it answers on the
-// plugin's routes, by inject or over a socket, is held against the document that emit-document.mjs took from a running
-// server: not against the types or schemas of this package. An answer off the document fails the process.
+// Loaded first into every process of the tests (`--import`). It compares each response of the plugin's routes, by inject or
+// over a socket, with the document that emit-document.mjs took from a running server, and not with the types or schemas of
+// this package. A response that does not conform to the document fails the process.
 import { subscribe } from 'node:diagnostics_channel'
 import { readFileSync, writeFileSync } from 'node:fs'
 
@@ -12,7 +12,7 @@ import { documentFile, recordFolder } from './files.mjs'
 const held = { answers: 0, rewritten: 0, off: [] }
 let contract
 
-/** Validators of the document's operations, by method and route, then by status; read when the first answer comes. */
+/** Validators of the document's operations, by method and route, then by status; read at the first response. */
 function readContract () {
   const { paths } = JSON.parse(readFileSync(documentFile, 'utf8'))
   const ajv = new Ajv2020({ strict: false, allErrors: true, ownProperties: true })
@@ -29,17 +29,17 @@ function problemsOf (validators, status, contentType, body, isHead) {
   const validate = String(status) in validators ? validators[status] : validators.default
   if (validate === undefined) return body === '' && contentType === undefined ? [] : ['a body or a content-type']
   if (!/^application\/json(?:;|$)/.test(contentType)) return [`content-type: ${contentType}`]
-  if (isHead) return body === '' ? [] : ['an answer to HEAD that has a body']
+  if (isHead) return body === '' ? [] : ['a response to HEAD with a body']
   try {
     return validate(JSON.parse(body)) ? [] : validate.errors.map(({ instancePath, message }) => `${instancePath} ${message}`)
   } catch {
-    return ['no JSON']
+    return ['not JSON']
   }
 }
 
 function hold (request, reply, body) {
   const { method, url, server } = request
-  // The test that shows what a host's own onSend hook may do says so of its host.
+  // Set by the host of the test whose onSend hook rewrites responses.
   if (server.hasDecorator('rewritesAnswers')) {
     held.rewritten++
     return
@@ -50,7 +50,7 @@ function hold (request, reply, body) {
   if (problems.length > 0) held.off.push({ method, url, statusCode, body, problems })
 }
 
-/** Calls back with all that is written as a response's body. */
+/** Calls back with the complete body of a response. */
 function onceWritten (raw, callback) {
   const chunks = []
   for (const name of ['write', 'end']) {
@@ -63,9 +63,9 @@ function onceWritten (raw, callback) {
   }
 }
 
-/** The operation that a request is for, whatever prefix its server has. */
+/** The operation of a request, under any prefix. */
 function operationOf ({ method, routeOptions: { url = '' } }) {
-  // The server that the document comes from has none yet, and no such request either.
+  // While the document is created, there is no document yet and no such request.
   if (!url.includes('/workspaces/:workspaceId/items/')) return undefined
   contract ??= readContract()
   const route = `${method === 'HEAD' ? 'GET' : method} ${url.slice(url.indexOf('/workspaces/'))}`
@@ -84,5 +84,5 @@ process.once('exit', () => {
   writeFileSync(`${recordFolder}${process.pid}.json`, JSON.stringify({ program: process.argv[1], ...held }))
   if (held.off.length === 0) return
   process.exitCode = 1
-  console.error('Answers off the OpenAPI document that a running server emits:', held.off)
+  console.error('Responses that do not conform to the OpenAPI document of a running server:', held.off)
 })

@@ -6,10 +6,10 @@ const { CHROMIUM_PATH = '/usr/bin/chromium', CI } = process.env
 
 const isThere = existsSync(CHROMIUM_PATH)
 
-/** What a test that needs a browser gives to tap as `skip`: under `CI=true` it runs, and fails where there is none. */
+/** tap's option `skip` of tests that need a browser: with `CI=true` they run, and fail without a browser. */
 export const skipWithoutChromium = isThere || CI === 'true' ? false : `no Chromium at ${CHROMIUM_PATH}`
 
-/** A Chromium that asks nothing of anybody but the pages that it is shown. */
+/** A Chromium that sends requests only for the pages under test. */
 export function launchChromium (): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM_PATH,

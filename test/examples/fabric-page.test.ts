@@ -31,7 +31,7 @@ async function workload (t: Test, options: Partial<FabricPageOptions> = {}): Pro
   return app
 }
 
-t.test('serves the page and the headers of a call to this machine', async (t) => {
+t.test('the page and the headers of a call are served to this machine', async (t) => {
   for (const host of ['127.0.0.1:3000', 'localhost:3000', '[::1]:3000']) {
     const app = await workload(t)
     for (const url of PATHS) {
@@ -40,7 +40,7 @@ t.test('serves the page and the headers of a call to this machine', async (t) =>
   }
 })
 
-t.test('serves them, and the recorded jobs, to no other machine', async (t) => {
+t.test('the page, the headers and the recorded jobs are not served to other machines', async (t) => {
   const app = await workload(t)
   for (const headers of [
     { host: 'contoso.example:3000' },
@@ -57,7 +57,7 @@ t.test('serves them, and the recorded jobs, to no other machine', async (t) => {
   }
 })
 
-t.test('serves no page where other machines can reach the server, or where Entra ID issues the tokens', async (t) => {
+t.test('no page is served if other machines can reach the server, or if Entra ID issues the tokens', async (t) => {
   const hosts = ['0.0.0.0', '::', '192.0.2.1', 'contoso.example', '127.contoso.example']
   for (const options of [...hosts.map((host) => ({ host })), { fabric: undefined }]) {
     const app = await workload(t, options)
@@ -65,7 +65,7 @@ t.test('serves no page where other machines can reach the server, or where Entra
   }
 })
 
-t.test('prints the URL of the page, or why only Fabric can call', (t) => {
+t.test('the server prints the URL of the page, or that only Fabric can call it', (t) => {
   const running = { url: 'http://127.0.0.1:1/workload-api', store: 'PostgreSQL' }
   t.match(commandsToCopy({ ...running, headersFile: 'file', page: 'http://127.0.0.1:1/' }),
     /^Fabric simulator: http:\/\/127\.0\.0\.1:1\/\n/)
@@ -74,7 +74,7 @@ t.test('prints the URL of the page, or why only Fabric can call', (t) => {
   t.end()
 })
 
-t.test('sends security headers that allow the page its own files only', async (t) => {
+t.test('the security headers of the page allow only its own files', async (t) => {
   const { headers } = await (await workload(t)).inject('/')
   t.match(headers, {
     'content-type': 'text/html; charset=utf-8',
@@ -91,7 +91,7 @@ t.test('sends security headers that allow the page its own files only', async (t
   t.notMatch(policy.join(), /unsafe|\*|https?:/)
 })
 
-t.test('hands out valid headers, or invalid ones by name', async (t) => {
+t.test('the page can request valid headers, and invalid ones by name', async (t) => {
   const app = await workload(t)
   const { sampleJob, badHeaders } = (await app.inject('/fabric')).json()
   t.match(sampleJob, /^\/workload-api\/workspaces\/[\w-]{36}\/items\//)
@@ -105,11 +105,11 @@ t.test('hands out valid headers, or invalid ones by name', async (t) => {
   t.equal((await app.inject({ url: '/fabric/headers', query: { bad: 'nothing' } })).statusCode, 404)
 })
 
-t.test('records the workload\'s jobs', async (t) => {
+t.test('the page records the jobs of the workload', async (t) => {
   const fabric = createFabric()
   const ID = '63f77191-432d-4ee6-9c5f-31a1a6987072'
 
-  /** A workload whose job has one state after the other, watched by the page. */
+  /** A workload with the page, whose job has the given states in turn. */
   async function watched (t: Test, states: Array<JobState | Error | null>, logger: boolean | object = { level: 'silent' }) {
     const app = Fastify({ logger })
     t.teardown(() => app.close())
@@ -131,14 +131,14 @@ t.test('records the workload\'s jobs', async (t) => {
       const poll = await fabric.poll({ prefix: '/workload-api', job: { jobInstanceId } })
       return await fetch(url + poll.url, { method, headers: { ...poll.headers, 'user-agent': 'curl/8.5.0', ...headers } })
     }
-    /** What the page gets when it is loaded. */
+    /** The jobs that the page gets when it loads. */
     const jobs = async (): Promise<JobWithCalls[]> => {
       return await firstData((await fetch(`${url}/fabric/jobs`)).body)
     }
     return { app, url, call, jobs }
   }
 
-  t.test('records who started a job, its states over time, and when its end was reported', async (t) => {
+  t.test('the client that started a job, its states over time and the report of its end are recorded', async (t) => {
     const start = new Date(Date.now() + 3_600_000)
     const end = new Date(Date.now() + 7_200_000)
     const { call, jobs } = await watched(t, [
@@ -154,13 +154,13 @@ t.test('records the workload\'s jobs', async (t) => {
     t.notMatch(JSON.stringify(calls), /eyJ[\w.-]{8,}/, 'without a whole token')
   })
 
-  t.test('does not record a job that the workload does not know', async (t) => {
+  t.test('a job that the workload does not find is not recorded', async (t) => {
     const { call, jobs } = await watched(t, [null])
     t.equal((await call('GET')).status, 404)
     t.strictSame(await jobs(), [])
   })
 
-  t.test('records a job from before the server\'s start once it is polled', async (t) => {
+  t.test('a job from before the server\'s start is recorded at its first poll', async (t) => {
     const { call, jobs } = await watched(t, [
       { status: 'Completed', startTimeUtc: '2026-01-01T10:00:00Z', endTimeUtc: '2026-01-01T10:00:20Z' }
     ])
@@ -171,7 +171,7 @@ t.test('records the workload\'s jobs', async (t) => {
     t.match(job?.spans, [{ state: 'InProgress', from: Date.UTC(2026, 0, 1, 10), to: Date.UTC(2026, 0, 1, 10, 0, 20) }, { state: 'Completed' }])
   })
 
-  t.test('records errors of the workload as the job\'s, but not refusals of other callers', async (t) => {
+  t.test('errors of the workload are recorded with the job, but not refusals of other callers', async (t) => {
     const unavailable = new WorkloadError({ statusCode: 503, errorCode: 'Busy', message: 'Busy.', source: 'System' })
     const { call, jobs } = await watched(t, [{ status: 'InProgress' }, unavailable])
     await call('GET')
@@ -181,7 +181,7 @@ t.test('records the workload\'s jobs', async (t) => {
     t.match((await jobs()).at(0)?.job, { error: { errorCode: 'Busy' }, spans: [{}, {}, { state: 'NoState' }] })
   })
 
-  t.test('records the reason of a refusal from the log, whatever the log level is', async (t) => {
+  t.test('the reason of a refusal is recorded from the log at any log level', async (t) => {
     for (const level of ['info', 'fatal']) {
       const printed: string[] = []
       const stream = { write: (line: string) => { printed.push(line) } }
@@ -189,11 +189,11 @@ t.test('records the workload\'s jobs', async (t) => {
       await call('GET', { authorization: '', requestid: 'a-refused-call' })
       const { log } = (await app.inject('/fabric/calls/a-refused-call')).json()
       t.match(log, [/^SubjectAndApp authentication refused\nreason: /])
-      t.equal(printed.join('').includes('SubjectAndApp authentication refused'), level === 'info', 'prints what it always did')
+      t.equal(printed.join('').includes('SubjectAndApp authentication refused'), level === 'info', 'the log is printed at its level')
     }
   })
 
-  t.test('records the jobs of the Extensibility Toolkit with those of the contract', async (t) => {
+  t.test('the jobs of the Extensibility Toolkit are recorded with those of the contract', async (t) => {
     const app = Fastify()
     t.teardown(() => app.close())
     const states = new Map<string, JobState>()
@@ -228,7 +228,7 @@ t.test('records the workload\'s jobs', async (t) => {
     t.strictSame(recorded[0]?.calls.map(({ outcome }) => outcome), ['NotStarted', 'NotStarted', 'NotStarted', 'Cancelled', 'NotStarted'])
   })
 
-  t.test('keeps the latest hundred jobs only', async (t) => {
+  t.test('only the latest hundred jobs are recorded', async (t) => {
     const { call, jobs } = await watched(t, [])
     for (let i = 0; i <= 100; i++) await call('POST', {}, ID.slice(0, -3) + String(100 + i))
     const recorded = await jobs()
@@ -236,7 +236,7 @@ t.test('records the workload\'s jobs', async (t) => {
     t.match(recorded.at(0)?.job.jobInstanceId, /101$/)
   })
 
-  t.test('ends the stream of recorded jobs when the server closes', async (t) => {
+  t.test('the stream of recorded jobs ends when the server closes', async (t) => {
     const { app, url } = await watched(t, [])
     const { body } = await fetch(`${url}/fabric/jobs`)
     const stream = Readable.from(body ?? []).resume()

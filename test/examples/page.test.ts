@@ -37,7 +37,7 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
   let server: ChildProcess | undefined
   t.teardown(() => server?.kill('SIGKILL'))
 
-  /** Starts the server, the second time at its old address. */
+  /** Starts the server, or starts it again at the same address. */
   async function start (settings = {}): Promise<string> {
     server = startProcess(dataDir, { ...HELD, ...settings })
     return await said(server, /^Fabric simulator: (.*)$/)
@@ -46,9 +46,9 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
   const [url, browser] = await Promise.all([start(), launchChromium()])
   t.teardown(() => browser.close())
 
-  /** In each, the browser sends requests to the server only, and its console has no error. */
+  /** A test that also checks that the browser sends requests only to the server, and that its console has no error. */
   function scene (name: string, options: VisitOptions, play: (t: Test, visitor: Visitor) => Promise<void>): void {
-    t.test(name, async (t) => {
+    t.test(`the page that simulates Fabric ${name}`, async (t) => {
       const visitor = await Visitor.comes(browser, url, options)
       t.teardown(() => visitor.leaves())
       await visitor.isReady()
@@ -224,7 +224,7 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
       t.equal(await visitor.page.evaluate(colour), await visitor.page.evaluate(red))
     })
 
-  scene('says the same of a job after a reload', {}, async (t, visitor) => {
+  scene('shows the same details of a job after a reload', {}, async (t, visitor) => {
     await visitor.pollsEachSecond()
     const card = await visitor.starts('succeeds', 1)
     await shows(card, 'Completed')
@@ -248,7 +248,7 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
     t.equal(await slider.getAttribute('aria-valuetext'), 'every second')
   })
 
-  scene('goes on with its jobs when it is reloaded', {}, async (t, visitor) => {
+  scene('continues its jobs after a reload', {}, async (t, visitor) => {
     const card = await visitor.starts('succeeds', 600)
     await shows(card, 'In progress')
     await visitor.page.reload()
@@ -258,7 +258,7 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
     await shows(card, 'Cancelled')
   })
 
-  scene('can be used by keyboard alone, with a visible focus', {}, async (t, { page }) => {
+  scene('can be used by keyboard only, with a visible focus', {}, async (t, { page }) => {
     /** Presses the Tab key until the focus is there. */
     async function tabTo (selector: string): Promise<void> {
       for (let i = 0; i < 100; i++) {
@@ -267,7 +267,7 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
         t.not(await page.evaluate(`getComputedStyle(${focused}).outlineStyle`), 'none')
         if (await page.evaluate(`document.activeElement.matches('${selector}')`) === true) return
       }
-      throw new Error(`The focus does not come to ${selector}`)
+      throw new Error(`The focus does not reach ${selector}`)
     }
 
     await tabTo('[name=seconds]')
@@ -310,7 +310,7 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
     t.equal(await page.evaluate('navigator.clipboard.readText()'), '63f77191-432d-4ee6-9c5f-31a1a6987072')
   })
 
-  scene('links to the API page, where each operation works with what is filled in', {}, async (t, visitor) => {
+  scene('links to the API page, where each operation works with the default values', {}, async (t, visitor) => {
     const { page } = visitor
     await page.getByRole('navigation').getByRole('link').click()
     await page.getByRole('button', { name: 'authorization button locked', exact: true }).first().waitFor()
@@ -347,7 +347,7 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
       }
     })
 
-  scene('goes on after a restart of the server, and shows the gap, also after a reload', { isRefused: true },
+  scene('continues after a restart of the server, and shows the gap, also after a reload', { isRefused: true },
     async (t, visitor) => {
       await visitor.pollsEachSecond()
       const card = await visitor.starts('succeeds', 5)

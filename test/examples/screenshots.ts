@@ -1,6 +1,6 @@
-// Pictures of the example server's pages. `npm run screenshots` builds and runs it, by Chromium: the README's two go to
-// docs/, the others, which are there to be looked at, to dist/screenshots/. Their fonts are those of the machine:
-// Inter and JetBrains Mono, where it has them.
+// Takes pictures of the example server's pages with Chromium (`npm run screenshots`): the README's two are written to
+// docs/, the others, for review, to dist/screenshots/. They use the fonts of the machine: Inter and JetBrains Mono, if
+// these are installed.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,7 +69,7 @@ async function ofThePage (browser: Browser): Promise<void> {
   await visitor.leaves()
 }
 
-/** The contract's operation, tried. Swagger UI reads the colour scheme once. */
+/** Shows an executed operation of the contract. Swagger UI reads the colour scheme only once. */
 async function ofTheApi (browser: Browser, colorScheme: Scheme): Promise<void> {
   const visitor = await Visitor.comes(browser, `${url}documentation`, { colorScheme, reducedMotion: 'reduce' })
   const { page } = visitor

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('../../', import.meta.url)).replace(/dist\/$/, '')
 const OURS = /^(?:HOST|PORT|DATA_DIR|DATABASE_URL|LOG_LEVEL|FABRIC_|ENTRA_)/
 
-/** Starts the workload server as it is built (`npm run build`), its data in a folder. */
+/** Starts the built workload server (`npm run build`) with its data in a folder. */
 export function startProcess (dataDir: string, settings: Record<string, string> = {}): ChildProcess {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name)))
   return spawn(process.execPath, ['dist/examples/server.js'], {
@@ -16,7 +16,7 @@ export function startProcess (dataDir: string, settings: Record<string, string> 
   })
 }
 
-/** Waits until a server says something of that form, and gives what it says in the form's parentheses. */
+/** Waits until a server prints a line that matches the pattern, and returns the text of its first group. */
 export async function said (server: ChildProcess, form: RegExp): Promise<string> {
   if (server.stdout === null) throw new Error('no output')
   for await (const line of createInterface(server.stdout)) {

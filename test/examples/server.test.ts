@@ -11,11 +11,11 @@ import t, { type Test } from 'tap'
 import { HELD } from '../helpers/held-process.js'
 import { said, startProcess, stop } from './server-process.js'
 
-/** A workload server as a person has it: built, started, and told by its output where it is and how to call it. */
+/** A built and started workload server; its printed commands contain its address and headers. */
 class Server {
   readonly #process: ChildProcess
   readonly #headers: Record<string, string>
-  /** The address of a job, up to its id. */
+  /** The URL of a job, without its ID. */
   readonly #jobs: string
 
   static async start (t: Test, dataDir: string): Promise<Server> {
@@ -48,7 +48,7 @@ class Server {
     return this.state(`${id}/cancel`, 'POST')
   }
 
-  /** Polls until the job has come to an end. */
+  /** Polls until the job has ended. */
   async end (id: string): Promise<Record<string, unknown>> {
     for (;;) {
       const { body } = await this.state(id)
@@ -85,13 +85,13 @@ function startWatched (t: Test, dataDir: string): ChildProcess {
 
 t.setTimeout(180_000)
 
-t.test('the workload server runs jobs and tells how they are doing, also after a restart in mid-job', async (t) => {
+t.test('the workload server runs jobs and reports their states, also after a restart during a job', async (t) => {
   const dataDir = t.testdir()
   const [plain, failing, cancelled, long] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()]
   const before = await Server.start(t, dataDir)
 
   t.equal(await before.start(plain, { seconds: 1 }), 202)
-  t.equal(await before.start(plain.toUpperCase(), { seconds: 1 }), 202, 'Fabric may say it twice')
+  t.equal(await before.start(plain.toUpperCase(), { seconds: 1 }), 202, 'Fabric may send a create twice')
   const { status, body } = await before.state(plain)
   t.equal(status, 200)
   t.match(body, { status: /^(?:NotStarted|InProgress)$/ })
@@ -134,7 +134,7 @@ t.test('the workload server runs jobs and tells how they are doing, also after a
   t.strictSame((await after.state(plain)).body, completed)
   t.strictSame((await after.state(failing)).body, failed)
   t.strictSame(await after.state(cancelled), cancellation)
-  t.match(await after.end(long), { status: 'Completed' }, 'the job that was in progress has been run after all')
+  t.match(await after.end(long), { status: 'Completed' }, 'the interrupted job was run again')
 
   const second = startWatched(t, dataDir)
   const [[code], complaint] = await Promise.all([once(second, 'exit'), second.stderr && text(second.stderr)])

@@ -1,6 +1,6 @@
 import type { Browser, BrowserContextOptions, ConsoleMessage, Locator, Page } from 'playwright-core'
 
-/** What Chromium logs about a response of 400 or more, and about a request without a response. */
+/** Messages of Chromium about a response of 400 or more, and about a request without a response. */
 const FAILED_REQUEST = /^Failed to load resource:/
 
 export interface VisitOptions extends BrowserContextOptions {
@@ -14,7 +14,7 @@ export class Visitor {
   readonly #errors: string[] = []
   readonly #origins = new Set<string>()
 
-  /** Opens a page in a browser context of its own. */
+  /** Opens a page in a new browser context. */
   static async comes (browser: Browser, url: string, visit: VisitOptions): Promise<Visitor> {
     const { isRefused = false, ...options } = visit
     const context = await browser.newContext(options)

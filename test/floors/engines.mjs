@@ -14,7 +14,7 @@ const { DATABASE_URL = 'postgres://postgres@127.0.0.1:5432/test', REDIS_URL = 'r
 const jobType = `floors-${randomUUID()}`
 const fabric = createFabric()
 
-/** The worker: what a job does stands in its payload. */
+/** The worker: the payload of a job says what it does. */
 async function work ({ data }, { signal }) {
   if (data.then === 'fail') {
     throw new WorkloadError({ statusCode: 500, errorCode: 'NoSales', message: 'No sales.', source: 'User', isPermanent: true })
@@ -22,7 +22,7 @@ async function work ({ data }, { signal }) {
   if (data.then === 'wait') await new Promise((resolve, reject) => { signal.onabort = () => reject(signal.reason) })
 }
 
-/** Creates, polls and cancels jobs as Fabric does, until each is in the state that it has to reach. */
+/** Creates, polls and cancels jobs as Fabric does, until each is in the expected state. */
 async function holdEngine (name, callbacks, startWorker) {
   const app = Fastify({ routerOptions: { maxParamLength: 256 } })
   await app.register(fabricJobs, { authentication: fabric.authentication, ...callbacks })

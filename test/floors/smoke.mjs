@@ -1,4 +1,4 @@
-// Polls over HTTP, with signed tokens and keys that come from an endpoint: what a workload needs of the package. It runs
+// Polls over HTTP, with signed tokens and keys from an endpoint, as a workload does. It runs
 // in a project that has installed the package, and needs nothing else but Fastify.
 import assert from 'node:assert/strict'
 

@@ -14,15 +14,15 @@ export interface Conversation {
   number: number
   host: Host
   requests: FuzzRequest[]
-  /** How many of the bytes are sent; fewer than there are where the last request is cut. */
+  /** How many of the bytes are sent; fewer than all if the last request is cut. */
   sentBytes: number
   isCut: boolean
-  /** After how many bytes there is a pause. */
+  /** The client pauses after this number of bytes. */
   pauses: number[]
   ending: Ending
 }
 
-/** Makes the conversation of this number, the same for the same seed, host by host. */
+/** Makes the conversation with this number; the same seed makes the same conversation. */
 export async function makeConversation (seed: number, number: number, hosts: readonly Host[], pool: HeaderPool): Promise<Conversation> {
   const random = new Random(seed, number)
   const host = random.pick(hosts)
@@ -57,22 +57,22 @@ function textOf (requests: readonly FuzzRequest[]): string {
   return requests.map(({ text }) => text).join('')
 }
 
-/** Tells a client that the resolver has been asked for one of its requests. */
+/** Notifies a client that the resolver was called for one of its requests. */
 export interface AskedRequests {
   set: (id: string, onAsked: () => void) => unknown
   delete: (id: string) => unknown
 }
 
-/** Longer than any answer takes, in milliseconds. */
+/** Longer than any response takes, in milliseconds. */
 const PATIENCE = 10_000
 
-/** Holds a conversation, and gives what came back, and whether the client had to give up. */
+/** Sends a conversation, and returns the responses and whether the client timed out. */
 export async function hold (conversation: Conversation, asked: AskedRequests): Promise<{ reader: ResponseReader, gaveUp: boolean }> {
   const { host, requests, ending } = conversation
   const reader = new ResponseReader(requests.map(({ isHead }) => isHead))
   const { port } = new URL(host.app.listeningOrigin)
   const socket = connect({ port: Number(port), host: '127.0.0.1', noDelay: true })
-  // A connection that the server has cut is judged by what came before.
+  // A connection that the server closed is judged by the responses until then.
   socket.on('error', () => {})
   const closed = new Promise((resolve) => socket.once('close', resolve))
   let gaveUp = false
@@ -81,7 +81,7 @@ export async function hold (conversation: Conversation, asked: AskedRequests): P
     socket.destroy()
   }, PATIENCE)
 
-  // Not before all has been sent: an answer may come before the end of its request's body.
+  // Only after everything was sent: a response may come before the end of its request's body.
   let isSent = false
   const endIfAllRead = () => {
     if (ending === 'reads all' && isSent && reader.responses.length >= requests.length) socket.end()

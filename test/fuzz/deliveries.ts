@@ -4,35 +4,35 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { JobInstance, JobStateContext } from '../../lib/index.js'
 import type { Random } from './random.js'
 
-/** A resolver's answer on its way. */
+/** A pending result of a resolver. */
 export interface Delivery {
   job: JobInstance
   context: JobStateContext
   random: Random
-  /** Gives the value, or throws it. */
+  /** Returns the value, or throws it. */
   settle: () => unknown
-  /** The same for those who call back. */
+  /** Passes the value to one of two callbacks. */
   callBack: (fulfilled: (value: unknown) => void, rejected: (reason: unknown) => void) => void
 }
 
-/** A way in which a resolver comes to its outcome, well-behaved or not. */
+/** A way in which a resolver delivers its outcome, correct or not. */
 export interface DeliveryKind {
   name: string
-  /** Whether the deadline may come first; `always` where it has to. */
+  /** Whether the deadline may pass first; `always` if it must. */
   mayBeLate: boolean | 'always'
-  /** Whether there may be no answer at all, because the connection goes. */
+  /** Whether there may be no response, because the connection is closed. */
   cutsConnection?: boolean
-  /** What is answered whatever the outcome is. */
+  /** The status of the response for every outcome. */
   statuses?: readonly number[]
   deliver: (delivery: Delivery) => unknown
 }
 
-/** Of every resolver of a run, in milliseconds. */
+/** The deadline of every resolver of a run, in milliseconds. */
 export const RESOLVER_TIMEOUT = 50
 
 const never = () => new Promise<never>(() => {})
 
-/** Keeps the process busy, as a resolver does that should not. */
+/** Blocks the process, as a bad resolver does. */
 function block (milliseconds: number): void {
   const end = performance.now() + milliseconds
   while (performance.now() < end);
@@ -60,7 +60,7 @@ const prompt: Record<string, DeliveryKind['deliver']> = {
       throw new Error('too late')
     }
   }),
-  'as a thenable that is no other the second time': ({ callBack }) => {
+  'as a thenable that changes on the second read': ({ callBack }) => {
     let reads = 0
     return { get then () { return reads++ === 0 ? callBack : undefined } }
   },
@@ -162,7 +162,7 @@ const broken: Record<string, DeliveryKind['deliver']> = {
     Object.defineProperty(Promise.resolve(), 'constructor', { get () { throw new Error('no constructor') } })
 }
 
-/** All ways in which a resolver may answer. */
+/** All ways in which a resolver may deliver its outcome. */
 export const deliveries: readonly DeliveryKind[] = [
   ...kinds(false, prompt),
   ...kinds(true, timed),

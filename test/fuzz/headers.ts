@@ -3,38 +3,38 @@ import { attackTable, controlTable, type RawRequest } from '../attack-table.js'
 import { Forge } from '../helpers/forge.js'
 import type { Random } from './random.js'
 
-/** Where headers come from. */
+/** The source of headers. */
 export type HeaderKind = 'good' | 'good and new' | 'of the attacks, to be refused' | 'of the attacks, malformed' | 'good but for a character'
 
-/** The headers of a call, and what they are. */
+/** The headers of a call and their kind. */
 export interface HeaderSet {
   name: string
   kind: HeaderKind
   lines: readonly string[]
   /**
-   * What authentication says to them: 200 lets them pass, 401 and 403 do not. With 400 and 431 Node's parser does not
-   * take them for headers.
+   * The result of the authentication: 200 accepts them, 401 and 403 refuse them. With 400 and 431 Node's parser
+   * refuses them.
    */
   status: RawRequest['status']
-  /** Whether a user is behind the call. */
+  /** Whether the call is for a user. */
   hasUser: boolean
 }
 
-/** What the requests are made of: every header set of the attacks and their controls, by what they are. */
+/** The headers of the requests: every header set of the attacks and their controls, by kind. */
 export interface HeaderPool {
-  /** Publishes the keys of all that is good. */
+  /** Publishes the keys of the valid tokens. */
   forge: Forge
   good: HeaderSet[]
   refused: HeaderSet[]
   malformed: HeaderSet[]
-  /** All of it as text, to find parts of it elsewhere. */
+  /** All headers as text, to find parts of them in the log. */
   text: string
 }
 
-/** Characters of headers for which there is room in Node's 16 KiB beside the target and what else is sent. */
+/** The maximum length of the headers, so that the whole request head fits into Node's 16 KiB. */
 const LARGEST = 9_000
 
-/** What will not be good or bad for as long as a run lasts. */
+/** Headers that expire or become valid during a run. */
 const CHANGES_WITH_TIME = /has just ended|not valid yet/
 
 export async function makeHeaderPool (): Promise<HeaderPool> {
@@ -71,7 +71,7 @@ function toHeaderSet ({ name, status, text }: RawRequest): HeaderSet {
   }
 }
 
-/** A good call with tokens that nobody has seen yet. */
+/** A valid call with new tokens. */
 export async function freshHeaders (fabric: Fabric, random: Random): Promise<HeaderSet> {
   const hasUser = random.percent(70)
   const version = random.pick(['1.0', '2.0'] as const)
@@ -82,7 +82,7 @@ export async function freshHeaders (fabric: Fabric, random: Random): Promise<Hea
 
 const PRINTABLE = Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i))
 
-/** A good Authorization header with one character less, more, or another one: no such header holds. */
+/** A valid Authorization header with one character removed, inserted or replaced: each of them is invalid. */
 export function mutatedHeaders ({ name, lines, hasUser }: HeaderSet, random: Random): HeaderSet {
   const authorization = lines.find((line) => /^authorization:/i.test(line))?.replace(/^\S+\s+|\s+$/g, '') ?? ''
   const place = random.between(1, authorization.length - 1)

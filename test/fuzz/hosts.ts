@@ -8,11 +8,11 @@ import { LONGEST_PARAM } from './targets.js'
 /** One registration of the plugin. */
 export interface Registration {
   prefix: string
-  /** Whom it lets pass. */
+  /** The callers that it accepts. */
   letsPass: 'everybody' | 'Fabric' | 'users of Fabric'
 }
 
-/** What a host has registered. */
+/** The registrations of a host. */
 export const registrations: readonly Registration[] = [
   { prefix: '', letsPass: 'Fabric' },
   { prefix: '/shared', letsPass: 'Fabric' },
@@ -24,20 +24,20 @@ export const registrations: readonly Registration[] = [
 export interface Host {
   name: string
   app: FastifyInstance
-  /** Whether its own refusals have the contract's form. */
+  /** Whether Fastify's own errors conform to the contract. */
   isFormal: boolean
-  /** Whether it answers 503 where a handler takes long. */
+  /** Whether it responds with 503 to slow handlers. */
   limitsHandlers: boolean
 }
 
 export interface HostOptions {
   authentication: InternalAuthenticationOptions
   resolveJobState: JobStateResolver
-  /** Gets each line of the log. */
+  /** Called with each line of the log. */
   onLogLine: (line: string) => void
 }
 
-/** One host as Fastify comes, which logs everything, and one that has opinions and is silent. */
+/** One host with Fastify's defaults, which logs everything, and one with its own handlers, which logs nothing. */
 export async function makeHosts (options: HostOptions): Promise<Host[]> {
   const routerOptions = { maxParamLength: LONGEST_PARAM }
   const logging = Fastify({ routerOptions, logger: { level: 'trace', stream: { write: options.onLogLine } } })

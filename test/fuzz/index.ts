@@ -1,5 +1,5 @@
 /**
- * Sends requests of every kind to servers whose resolvers do anything, and holds what comes of it against the promises.
+ * Sends random requests to servers with random resolvers, and checks the three promises.
  *
  *     npm run fuzz
  *     npm run fuzz -- --seed 7 --requests 1000000
@@ -19,9 +19,9 @@ console.log(`seed ${seed}`)
 const { violations, requests, conversations, seconds, asked, heap, logLines, unparsableLines, ...tallies } =
   await fuzz({ seed, requests: Number(values.requests), ...(only !== undefined && { only }) })
 
-console.log(`${requests} requests over ${conversations} connections in ${seconds.toFixed(0)} s; the resolver was asked ${asked} times`)
+console.log(`${requests} requests over ${conversations} connections in ${seconds.toFixed(0)} s; the resolver was called ${asked} times`)
 for (const [name, tally] of Object.entries(tallies)) console.log(`${name}: ${tally}`)
-console.log(`log: ${logLines} lines at trace, no token in them but in the ${unparsableLines} with Node's unparsable bytes`)
+console.log(`log: ${logLines} lines at trace, without a token except in ${unparsableLines} with bytes that Node could not parse`)
 console.log(`heap: ${heap.early.toFixed(1)} MiB after a tenth of the requests, ${heap.late.toFixed(1)} MiB after all`)
 for (const violation of violations.slice(0, 10)) console.error(`\n${violation}`)
 process.exitCode = violations.length === 0 ? 0 : 1

@@ -3,13 +3,13 @@ import type { Conversation } from './conversations.js'
 import type { Expected, FuzzRequest } from './requests.js'
 import type { Response, ResponseReader } from './responses.js'
 
-/** Who gave an answer, for the count; or what is wrong with it. */
+/** The sender of a response, for the tally, or the problem of the response. */
 export type Verdict = { by: string } | { wrong: string }
 
 /**
- * Holds what came back over a connection against what may come back.
+ * Compares the responses of a connection with the allowed ones.
  *
- * @returns a verdict for each answer, and one for those that are missing
+ * @returns a verdict for each response, and one for missing responses
  */
 export function judge ({ requests, ending, isCut }: Conversation, { responses, rest, continues }: ResponseReader): Verdict[] {
   const verdicts: Verdict[] = []
@@ -29,7 +29,7 @@ export function judge ({ requests, ending, isCut }: Conversation, { responses, r
   return verdicts
 }
 
-/** What Node cannot parse, Fastify answers before there is a request; after that the connection is over. */
+/** Fastify's response to bytes that Node cannot parse; after it the connection is closed. */
 function judgeParsers ({ status }: Response, requests: readonly FuzzRequest[], isCut: boolean, isLast: boolean): Verdict {
   if (!isLast) return { wrong: `${status} of the parser, and then another answer` }
   if (!isCut && !requests.some(({ expected }) => expected.node === 'parser')) return { wrong: `${status} of the parser for a request in order` }
@@ -47,7 +47,7 @@ function judgeAnswer (response: Response, { expected, isHead, mayReachResolver }
   return problems.length === 0 ? { by: `${status} route` } : { wrong: `${status} off the contract, ${problems.join(', ')}: ${response.body}` }
 }
 
-/** The two answers that Node gives to a request that it has parsed and keeps from Fastify: they have no body. */
+/** The two responses of Node to requests that it does not pass to Fastify: they have no body. */
 function isNodes ({ status, headers, body }: Response, { node }: Expected): boolean {
   if (body !== '' || headers['content-type'] !== undefined) return false
   return (status === 400 && node === 'no host') || (status === 417 && node === 'no such expectation')
@@ -55,14 +55,14 @@ function isNodes ({ status, headers, body }: Response, { node }: Expected): bool
 
 const FRAMEWORK_CODES: Record<number, string> = { 400: 'FST_ERR_BAD_URL', 414: 'FST_ERR_MAX_PARAM_LENGTH' }
 
-/** What Fastify answers by itself: a route that does not exist, a path that it cannot decode, one that is too long. */
+/** Fastify's own responses: to a missing route, a path that cannot be decoded, and a path that is too long. */
 function isFastifys ({ status, body }: Response): boolean {
   const { statusCode, error, message, code, ...others } = JSON.parse(body)
   if (statusCode !== status || typeof message !== 'string' || Object.keys(others).length > 0) return false
   return status === 404 ? error === 'Not Found' && code === undefined : code === FRAMEWORK_CODES[status]
 }
 
-/** By the contract's document, with a validator that had no part in making the answer. */
+/** Checks a response against the contract's document, with a validator that the plugin does not use. */
 function problemsOf ({ status, headers, body }: Response, isHead: boolean): string[] {
   const problems: string[] = []
   if (headers['content-type'] !== 'application/json; charset=utf-8') problems.push(`content-type: ${headers['content-type']}`)

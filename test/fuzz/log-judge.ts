@@ -1,21 +1,21 @@
-/** What Fastify logs of a connection whose bytes Node could not parse: all of them, as the README says. */
+/** Fastify logs the bytes of a request that Node could not parse, as SECURITY.md says. */
 const UNPARSABLE = /^client (?:error|header_overflow)$/
-/** The beginning of a token: inside a word, and before a few letters, `eyJ` may be part of a name. */
+/** The beginning of a token: within a word, or before a few letters only, `eyJ` may be part of a name. */
 const TOKEN = /(?<![\w-])eyJ[\w-]{10}/
-/** `eyJ`, as a buffer is logged. */
+/** `eyJ` in a logged buffer. */
 const BYTES_OF_EYJ = '101,121,74'
 
-/** What nobody logs who answers each poll once: there is no handlerTimeout on the host that logs. */
+/** Log lines that must not appear, because the host that logs has no handlerTimeout. */
 const UNREASONABLE = /handlerTimeout|already (?:been )?sent|reply\.sent/i
 
-/** Reads the log as it is written, and finds what must not be in it. */
+/** Reads the log while it is written, and finds forbidden text. */
 export class LogJudge {
   lines = 0
   unparsableLines = 0
   readonly #sent: string
   readonly #onFault: (what: string) => void
 
-  /** @param sent All that has been sent: no long run of a token's letters may come back. */
+  /** @param sent All sent bytes: the log must not contain a long part of a token. */
   constructor (sent: string, onFault: (what: string) => void) {
     this.#sent = sent
     this.#onFault = onFault

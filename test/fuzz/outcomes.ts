@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { type JobStateContext, WorkloadError } from '../../lib/index.js'
 import type { Random } from './random.js'
 
-/** What a resolver comes to: a value that it gives or throws, and what has to be answered. */
+/** The outcome of a resolver: a value that it returns or throws, and the expected status. */
 export interface Outcome {
   name: string
   isThrown: boolean
@@ -21,12 +21,12 @@ function revoked (target: object): object {
   return proxy
 }
 
-/** As a getter on each of these names, which throws. */
+/** Defines a getter that throws for each of these names. */
 function throwingOn (value: object, ...names: string[]): object {
   return Object.defineProperties(value, Object.fromEntries(names.map((name) => [name, { get: refuse }])))
 }
 
-// Made once: each takes a while.
+// Created once, because it is slow.
 const inOtherRealm: (code: string) => unknown = runInNewContext('eval')
 const manyErrors = Array(100_000).fill(new Error('one of many'))
 const deepCause = Array.from({ length: 2_000 }).reduce((cause) => new Error('deep', { cause }), undefined)
@@ -34,7 +34,7 @@ const deepCause = Array.from({ length: 2_000 }).reduce((cause) => new Error('dee
 const STATUSES = ['NotStarted', 'InProgress', 'Completed', 'Failed', 'Cancelled']
 const LETTERS = [...'abc"\\/<>\u2028\0\n\t', 'ä', '😀', '\ud800', 'eyJ']
 
-/** A state that the contract allows, in the forms that a resolver may give it. */
+/** A valid state, in the forms that a resolver may return. */
 function state (random: Random): Record<string, unknown> {
   const text = () => random.text(LETTERS, 10)
   const time = () => {
@@ -104,7 +104,7 @@ const breaches: Named = {
     ])
   }),
   'a getter that throws': (random) => throwingOn({ status: 'Completed' }, random.pick(['status', 'startTimeUtc', 'errorDetails'])),
-  'a proxy that throws but for then': () => new Proxy({}, { get: (_, name) => name === 'then' ? undefined : refuse() })
+  'a proxy that throws except for then': () => new Proxy({}, { get: (_, name) => name === 'then' ? undefined : refuse() })
 }
 
 const httpErrors: Record<string, [make: Outcome['make'], statuses: readonly number[]]> = {
@@ -123,11 +123,11 @@ const httpErrors: Record<string, [make: Outcome['make'], statuses: readonly numb
   'a frozen WorkloadError': [() => Object.freeze(new WorkloadError({
     statusCode: 503, errorCode: 'Held', message: 'Frozen.', source: 'System'
   })), [503]],
-  'a WorkloadError that was spoiled': [(random) => Object.assign(
+  'a WorkloadError that was made invalid': [(random) => Object.assign(
     new WorkloadError({ statusCode: 409, errorCode: 'Held', message: 'Spoiled.', source: 'User' }),
     random.pick([{ source: 'Nobody' }, { message: 7 }, { moreDetails: 'x' }, { errorCode: undefined }])
   ), [409]],
-  'a WorkloadError of no status': [(random) => Object.assign(
+  'a WorkloadError without a status': [(random) => Object.assign(
     new WorkloadError({ statusCode: 409, errorCode: 'Held', message: 'Spoiled.', source: 'User' }),
     { statusCode: random.pick([200, 0, 999, '409', NaN, null, undefined, 404.5]) }
   ), [500]],
@@ -141,7 +141,7 @@ const throwables: Named = {
   'an error': (random) => new (random.pick([Error, TypeError, RangeError]))(random.text(LETTERS, 30)),
   'an error of another realm': () => inOtherRealm('new TypeError("x")'),
   'a frozen error': () => Object.freeze(new Error('frozen')),
-  'an error whose properties are no text': (random) => Object.assign(new Error('x'), {
+  'an error whose properties are not text': (random) => Object.assign(new Error('x'), {
     name: random.pick([null, 7, Symbol('x'), {}]),
     message: random.pick([null, 7n, Symbol('x'), { toString: refuse }, new Proxy({}, refusing)]),
     stack: random.pick([null, 7, Symbol('x'), { toString: refuse }]),
@@ -149,15 +149,15 @@ const throwables: Named = {
   }),
   'an error whose getters throw': (random) => throwingOn(
     new Error('x'), random.pick(['message', 'name', 'stack', 'statusCode', 'cause', 'code', 'errorCode', 'expose', 'headers', 'status', 'then', 'toJSON'])),
-  'an error with a status of none': (random) => Object.assign(new Error('x'), {
+  'an error with an invalid status': (random) => Object.assign(new Error('x'), {
     statusCode: random.pick([0, 1, 99, 100, 101, 200, 204, 302, 304, 399, 600, 1000, -1, 404.5, '404', NaN, Infinity, null, Symbol('x')])
   }),
-  'an error that causes itself': () => {
+  'an error that is its own cause': () => {
     const error = new Error('x')
     return Object.assign(error, { cause: error })
   },
-  'an error of a deep cause': () => deepCause,
-  'an error of a cause that throws': (random) => new Error('x', { cause: random.pick([new Proxy({}, refusing), revoked({}), throwingOn(new Error('y'), 'message')]) }),
+  'an error with nested causes': () => deepCause,
+  'an error with a cause that throws': (random) => new Error('x', { cause: random.pick([new Proxy({}, refusing), revoked({}), throwingOn(new Error('y'), 'message')]) }),
   'an aggregate of anything': (random) => Object.assign(new AggregateError([1, new Error('x'), null]), {
     errors: random.pick([null, undefined, 7, 'x', {}, [[]], new Proxy([], refusing), manyErrors])
   }),
@@ -167,10 +167,10 @@ const throwables: Named = {
   'a frozen object': () => Object.freeze({ message: 'frozen', name: 'x' }),
   'a promise': () => Promise.resolve('x'),
   'a thenable': () => ({ then: refuse }),
-  'an error as Fastify has them': () => Object.assign(new Error('x'), { code: 'FST_ERR_VALIDATION', validation: [{ message: 'x' }], validationContext: 'params' }),
+  'an error like those of Fastify': () => Object.assign(new Error('x'), { code: 'FST_ERR_VALIDATION', validation: [{ message: 'x' }], validationContext: 'params' }),
   'an abort': () => AbortSignal.abort().reason,
   'a large error': (random) => new Error('no '.repeat(random.between(1, 30_000))),
-  'an error that tells the tokens': (random, { request: { headers } }) => {
+  'an error that contains the tokens': (random, { request: { headers } }) => {
     const { authorization } = headers
     const told = new Error(`refused: ${authorization}`, { cause: new Error(String(authorization), { cause: authorization }) })
     return random.pick([told, authorization, { headers, message: authorization }, Object.assign(told, { config: { headers }, name: authorization, code: authorization })])
@@ -180,7 +180,7 @@ const throwables: Named = {
 const outcome = (isThrown: boolean, statuses: readonly number[]) => ([name, make]: [string, Outcome['make']]): Outcome =>
   ({ name: `${isThrown ? 'throws' : 'gives'} ${name}`, isThrown, make, statuses })
 
-/** All that a resolver may come to. */
+/** All outcomes of a resolver. */
 export const outcomes: readonly Outcome[] = [
   ...Object.entries(states).map(outcome(false, [200])),
   ...Object.entries(nothings).map(outcome(false, [404])),

@@ -1,4 +1,4 @@
-/** Chance that can be had again: the same seeds make the same choices. */
+/** A reproducible random generator: the same seed makes the same choices. */
 export class Random {
   #state: number
 
@@ -22,7 +22,7 @@ export class Random {
     return least + this.below(most - least + 1)
   }
 
-  /** True for so many of 100. */
+  /** True with this probability, in percent. */
   percent (chance: number): boolean {
     return this.next() * 100 < chance
   }
@@ -33,7 +33,7 @@ export class Random {
     return value as T
   }
 
-  /** Text of up to so many characters out of these. */
+  /** Random text of these characters, up to a maximum length. */
   text (characters: readonly string[], most: number): string {
     return Array.from({ length: this.between(0, most) }, () => this.pick(characters)).join('')
   }
@@ -43,7 +43,7 @@ export class Random {
   }
 }
 
-/** Mixes 32 bits so that near numbers come out far apart. */
+/** Hashes 32 bits. */
 function scramble (bits: number): number {
   let mixed = bits
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x21f0aaad)

@@ -7,49 +7,49 @@ import { type Outcome, outcomes } from './outcomes.js'
 import type { Random } from './random.js'
 import { makeTarget, type Target } from './targets.js'
 
-/** Who may answer a request, and how. */
+/** The allowed responses to a request. */
 export interface Expected {
-  /** With which statuses the route may answer, in the contract's form; none where it must not. */
+  /** The statuses that the route may respond with; none if the request must not reach it. */
   route: readonly number[]
-  /** What Fastify answers before any route is reached. */
+  /** The statuses of Fastify before any route. */
   fastify?: readonly (400 | 404 | 414)[]
-  /** What Node answers before there is a request for Fastify; `parser`: 400 or 431, and the connection is over. */
+  /** The response of Node without Fastify; `parser`: 400 or 431, and the connection is closed. */
   node?: 'parser' | 'no host' | 'no such expectation'
-  /** Whether there may be no answer. */
+  /** Whether there may be no response. */
   maybeNone?: boolean
-  /** Whether 100 comes before the answer. */
+  /** Whether 100 Continue is sent before the response. */
   continues?: boolean
 }
 
-/** One request, byte for byte, and what may come of it. */
+/** The bytes of one request and its allowed responses. */
 export interface FuzzRequest {
   id: string
-  /** A character for each byte. */
+  /** One character for each byte. */
   text: string
-  /** What it was made of, for a report. */
+  /** A description for the report. */
   parts: { registration: string, method: string, target: string, path: string, headers: string, framing: string, resolver: string }
   headersAre: HeaderKind
   isHead: boolean
   mayReachResolver: boolean
   expected: Expected
-  /** Whether nothing that comes after it on its connection is a request. */
+  /** Whether it is the last request of its connection. */
   isLast: boolean
 }
 
-/** What a request tells the resolver of itself, in a header. */
+/** Instructions to the resolver in a header of the request. */
 export interface Note {
   id: string
   mayReachResolver: boolean
   delivery: DeliveryKind
   outcome: Outcome
-  /** For what they choose. */
+  /** The seed of the delivery's and the outcome's random choices. */
   seed: number
   job: JobInstance | undefined
 }
 
 const NOTE = 'x-fuzz'
 
-/** Reads a note, of whatever request has come through. */
+/** Reads the note of a request. */
 export function readNote (headers: Record<string, unknown>): Note | undefined {
   const [id, may, delivery, outcome, seed, job] = String(headers[NOTE]).split(' ')
   const [deliveryKind, outcomeKind] = [deliveries[Number(delivery)], outcomes[Number(outcome)]]
@@ -72,13 +72,13 @@ function writeNote ({ id, mayReachResolver, delivery, outcome, seed, job }: Note
   return `${NOTE}: ${parts.join(' ')}`
 }
 
-/** How a request is written down, and what comes of that. */
+/** The format of a request and its effect on the response. */
 interface Framing {
   name: string
   write: (parts: { method: string, path: string, lines: readonly string[], smuggled: string, random: Random }) => string
   expected?: Omit<Expected, 'route'>
   isLast?: boolean
-  /** Whether Node never gives such a request to Fastify. */
+  /** Whether Node does not pass such a request to Fastify. */
   isNodes?: boolean
 }
 
@@ -104,7 +104,7 @@ const byParser = { expected: { node: 'parser' }, isLast: true, isNodes: true } a
 
 const plain = framing('plain', () => ({}))
 
-/** Requests that are in order, though nobody may have seen their like. */
+/** Valid but unusual requests. */
 const regular: readonly Framing[] = [
   framing('with a body that is a request', ({ smuggled }) =>
     ({ extra: [`Content-Length: ${smuggled.length}`, 'Content-Type: application/json'], end: smuggled })),
@@ -126,36 +126,36 @@ const regular: readonly Framing[] = [
     { expected: { node: 'no such expectation' }, isNodes: true })
 ]
 
-/** Requests after which nothing else comes. */
+/** Requests that end their connection. */
 const last: readonly Framing[] = [
   framing('closing', () => ({ extra: ['Connection: close'] }), { isLast: true }),
   framing('HTTP/1.0', ({ method, path }) => ({ start: `${method} ${path} HTTP/1.0`, host: [] }), { isLast: true }),
-  // Node answers it as if nothing had been said of an upgrade, but takes what comes after it for another protocol's.
+  // Node responds without an upgrade, but does not parse the bytes after it as HTTP.
   framing('to be upgraded to a WebSocket', () =>
     ({ extra: ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='] }), { isLast: true }),
   framing('to be upgraded to HTTP/2', () =>
     ({ extra: ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'] }), { isLast: true }),
-  framing('with less of a body than said', () => ({ extra: ['Content-Length: 100'], end: 'x' }), { isLast: true, expected: { maybeNone: true, node: 'parser' } }),
-  framing('with less of a chunk than said', () => ({ extra: ['Transfer-Encoding: chunked'], end: 'ff\r\nx' }), { isLast: true, expected: { maybeNone: true, node: 'parser' } }),
+  framing('with a body shorter than its length', () => ({ extra: ['Content-Length: 100'], end: 'x' }), { isLast: true, expected: { maybeNone: true, node: 'parser' } }),
+  framing('with a chunk shorter than its size', () => ({ extra: ['Transfer-Encoding: chunked'], end: 'ff\r\nx' }), { isLast: true, expected: { maybeNone: true, node: 'parser' } }),
   framing('with chunks without a size', () => ({ extra: ['Transfer-Encoding: chunked'], end: 'zz\r\nx\r\n0\r\n\r\n' }), { isLast: true, expected: { maybeNone: true, node: 'parser' } }),
-  framing('with a chunk that goes on', () => ({ extra: ['Transfer-Encoding: chunked'], end: '1\r\nxxxx\r\n0\r\n\r\n' }), { isLast: true, expected: { maybeNone: true, node: 'parser' } }),
+  framing('with a chunk longer than its size', () => ({ extra: ['Transfer-Encoding: chunked'], end: '1\r\nxxxx\r\n0\r\n\r\n' }), { isLast: true, expected: { maybeNone: true, node: 'parser' } }),
   framing('with a chunk of endless size', () => ({ extra: ['Transfer-Encoding: chunked'], end: `${'f'.repeat(17)}\r\nx` }), { isLast: true, expected: { maybeNone: true, node: 'parser' } }),
   framing('without Host', () => ({ host: [] }), { isLast: true, isNodes: true, expected: { node: 'no host' } }),
   framing('with a length and chunks', ({ smuggled }) =>
     ({ extra: ['Content-Length: 4', 'Transfer-Encoding: chunked'], end: `0\r\n\r\n${smuggled}` }), byParser),
   framing('with two lengths', ({ smuggled }) => ({ extra: ['Content-Length: 0', `Content-Length: ${smuggled.length}`], end: smuggled }), byParser),
-  framing('with a length that is none', ({ random }) => ({ extra: [`Content-Length: ${random.pick(['-1', '0x1', '1e1', '9'.repeat(30), '1,1'])}`] }), byParser),
+  framing('with an invalid length', ({ random }) => ({ extra: [`Content-Length: ${random.pick(['-1', '0x1', '1e1', '9'.repeat(30), '1,1'])}`] }), byParser),
   framing('with an encoding after chunked', () => ({ extra: ['Transfer-Encoding: chunked, identity'], end: '0\r\n\r\n' }), byParser),
   framing('with more headers than fit', ({ random }) => ({ extra: [`X: ${'x'.repeat(random.between(16_384, 40_000))}`] }), byParser),
   framing('with more header lines than fit', () => ({ extra: Array.from({ length: 3_000 }, (_, i) => `X-${i}: ${i}`) }), byParser),
   framing('with a target that does not fit', ({ method, path }) => ({ start: `${method} ${path}${'/x'.repeat(10_000)} HTTP/1.1` }), byParser),
   framing('of another HTTP version', ({ method, path, random }) => ({ start: `${method} ${path} ${random.pick(['HTTP/3.7', 'HTTP/11', 'HTP/1.1', 'ICE/1.0'])}` }), byParser),
-  framing('of no method', ({ path, random }) => ({ start: `${random.pick(['get', 'FROB', 'G', '', '\0', 'GET\t', 'PRI'])} ${path} HTTP/1.1` }), byParser),
+  framing('with an invalid method', ({ path, random }) => ({ start: `${random.pick(['get', 'FROB', 'G', '', '\0', 'GET\t', 'PRI'])} ${path} HTTP/1.1` }), byParser),
   framing('with a space in the target', ({ method, path }) => ({ start: `${method} ${path} x HTTP/1.1` }), byParser),
-  framing('with a header line that is none', ({ random }) => ({ extra: [random.pick(['X', ': x', ' X: y', 'X : y', 'X\0: y', 'X: \0', '\x80: x', 'X: a\rb'])] }), byParser),
+  framing('with an invalid header line', ({ random }) => ({ extra: [random.pick(['X', ': x', ' X: y', 'X : y', 'X\0: y', 'X: \0', '\x80: x', 'X: a\rb'])] }), byParser),
   framing('as TLS', () => ({ start: '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' }), byParser),
   framing('as HTTP/2', () => ({ start: 'PRI * HTTP/2.0\r\n\r\nSM\r\n' }), byParser),
-  // What a parser may take or leave; if it takes it, it is a request like any other.
+  // A parser may accept or refuse these; if it accepts one, it is a normal request.
   framing('with line feeds alone', ({ method, path }) => ({ start: `${method} ${path} HTTP/1.1\nX: y` }), { isLast: true, expected: { maybeNone: true, node: 'parser' } }),
   framing('of an HTTP version of another time', ({ method, path, random }) => ({ start: `${method} ${path} HTTP/${random.pick(['0.9', '2.0'])}` }),
     { isLast: true, expected: { maybeNone: true, node: 'parser' } })
@@ -171,7 +171,7 @@ export async function makeRequest (
   const isMalformed = headers.status === 400 || headers.status === 431
   const method = random.percent(90) ? 'GET' : random.pick(['HEAD', 'HEAD', 'POST', 'OPTIONS', 'DELETE', 'PROPFIND'])
   const isOurs = method === 'GET' || method === 'HEAD'
-  // One oddity of the bytes at a time, or nobody could say what has to come of it.
+  // One malformation at a time, so that the expected response is known.
   const isOdd = isMalformed || !isOurs || target.leadsTo === 'any'
   const chosen = isOdd ? plain : pickFraming(random, mayBeLast)
   const isNodes = isMalformed || chosen.isNodes === true
@@ -219,7 +219,7 @@ function pickFraming (random: Random, mayBeLast: boolean): Framing {
   return mayBeLast && random.percent(60) ? random.pick(last) : random.pick(regular)
 }
 
-/** Those that take time are fewer, or nothing else would be going on. */
+/** Slow deliveries are chosen less often, to keep the run fast. */
 function pickDelivery (random: Random): DeliveryKind {
   const isPrompt = random.percent(92)
   return random.pick(deliveries.filter(({ mayBeLate }) => (mayBeLate === false) === isPrompt))
@@ -237,12 +237,12 @@ interface Chosen {
   host: Host, target: Target, isOurs: boolean, passes: boolean, status: number, delivery: DeliveryKind, outcome: Outcome
 }
 
-/** What Fastify and the route make of a request that Node has taken. */
+/** The expected responses of Fastify and the route to a request that Node accepts. */
 function expectedOfServer ({ host, target: { leadsTo }, isOurs, passes, status, delivery, outcome }: Chosen): Expected {
   const byHost = (...statuses: (400 | 404 | 414)[]): Expected => host.isFormal
     ? { route: statuses.filter((status) => status !== 404), fastify: statuses.filter((status) => status === 404) }
     : { route: [], fastify: statuses }
-  // Its limit counts for authentication too, which waits where somebody blocks the process.
+  // handlerTimeout includes authentication, which waits while a resolver blocks the process.
   const limit = host.limitsHandlers ? [503] : []
   const refused = [status === 200 ? 401 : status, ...limit]
   const asked = passes ? [...resolverStatuses(delivery, outcome), ...limit] : refused
@@ -250,7 +250,7 @@ function expectedOfServer ({ host, target: { leadsTo }, isOurs, passes, status, 
 
   switch (leadsTo) {
     case 'nowhere': return byHost(404)
-    // The router looks at the path before it looks for the route.
+    // The router checks the path before it looks for the route.
     case 'bad url': return isOurs ? byHost(400) : byHost(400, 404)
     case 'too long': return isOurs ? byHost(414) : byHost(404)
     case 'bad parameter': return isOurs ? { route: passes ? [400, ...limit] : refused } : byHost(404)
@@ -267,7 +267,7 @@ function resolverStatuses ({ mayBeLate, statuses }: DeliveryKind, outcome: Outco
   return [...statuses ?? outcome.statuses, ...(mayBeLate ? [504] : [])]
 }
 
-/** A good request that only looks like one: it is the body of another. */
+/** A valid request in the body of another request. */
 function smuggledRequest (pool: HeaderPool, { path }: Target, note: Note): string {
   const lines = pool.good[0]?.lines ?? []
   return [`GET ${path} HTTP/1.1`, 'Host: localhost', ...lines, writeNote(note), '', ''].join('\r\n')

@@ -156,7 +156,7 @@ class Run {
     }
   }
 
-  /** The resolver of all hosts: does what the request's note says, if it may have come here at all. */
+  /** The resolver of all hosts: follows the request's note, and reports requests that must not reach it. */
   #resolve (job: JobInstance, context: JobStateContext): JobState | null {
     const note = readNote(context.request.headers)
     if (note === undefined) {
@@ -186,7 +186,7 @@ class Run {
       }
       fulfilled(value)
     }
-    // The type is broken on purpose: this is what JavaScript lets a resolver do.
+    // Not allowed by the types on purpose: JavaScript resolvers can do this.
     return note.delivery.deliver({ job, context, random, settle, callBack }) as JobState | null
   }
 }
@@ -198,7 +198,7 @@ function describe ({ number, host, requests, ending, isCut, sentBytes, pauses }:
   ].join('\n')
 }
 
-/** Watches for what must not happen to a process. */
+/** Reports uncaught exceptions, unhandled rejections and warnings of the process. */
 function watchProcess (onEvent: (what: string) => void): () => void {
   const handlers = (['uncaughtException', 'unhandledRejection', 'warning'] as const).map((event) => {
     const handler = (thrown: unknown) => onEvent(`${event}: ${thrown instanceof Error ? thrown.stack : String(thrown)}`)
@@ -212,7 +212,7 @@ function listenerCounts ({ app: { server } }: Host): Record<string, number> {
   return Object.fromEntries(server.eventNames().map((name) => [String(name), server.listenerCount(name)]))
 }
 
-/** After the slowest resolver nothing may be left: no timer, no socket, no server. */
+/** Checks that no timer, socket or server is left after the slowest resolver. */
 async function settled (before: readonly string[], run: Run): Promise<void> {
   const left = () => {
     const active = process.getActiveResourcesInfo()
@@ -227,7 +227,7 @@ async function settled (before: readonly string[], run: Run): Promise<void> {
   if (left().length > 0) run.fail(`left behind: ${left().join(', ')}`)
 }
 
-/** In mebibytes, once what nobody needs is gone. */
+/** Used heap after a garbage collection, in MiB. */
 function heapInUse (): number {
   setFlagsFromString('--expose-gc')
   const gc: () => void = runInNewContext('gc')

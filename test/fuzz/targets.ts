@@ -1,24 +1,24 @@
 import type { JobInstance } from '../../lib/index.js'
 import type { Random } from './random.js'
 
-/** The path of a request, and where it leads. */
+/** The path of a request and its destination. */
 export interface Target {
   name: string
   path: string
-  /** What the server has to make of it; `any` where that is the parser's and the router's to know. */
+  /** The expected destination; `any` if it depends on Node's parser and the router. */
   leadsTo: 'resolver' | 'bad parameter' | 'bad url' | 'too long' | 'nowhere' | 'any'
-  /** What the resolver has to be asked. */
+  /** The job that the resolver must get. */
   job?: JobInstance
 }
 
-/** What a host has raised maxParamLength to. */
+/** The maxParamLength of the hosts. */
 export const LONGEST_PARAM = 256
 
 const ASCII = [...'abcXYZ019.-_~ /?#%&=+;:@\'"\\<>{}|^`*()$!,[]\x01\x7f']
 const LETTERS = [...ASCII, 'ä', 'ß', '\u0301', '工', '\u202e', '😀', '\ufeff', '\0', '\r', '\n']
 const NO_UUIDS = ['', '-', 'null', '%20', '..', '.', '*', ':itemId', '__proto__', '%F0%9F%93%88', '0'.repeat(36)]
 
-/** A target under a registration's prefix; a wild one only where the connection may end with it. */
+/** A target under a registration's prefix; a malformed one only for the last request of a connection. */
 export function makeTarget (random: Random, prefix: string, mayBeWild: boolean): Target {
   const chance = random.below(mayBeWild ? 100 : 94)
   if (chance < 70) return good(random, prefix)
@@ -64,7 +64,7 @@ function nowhere (random: Random, prefix: string): Target {
   return { name: 'path to nowhere', path: prefix + other, leadsTo: 'nowhere' }
 }
 
-/** Bytes that are no URL, though no line ends in them. */
+/** Bytes without a line break that are not a valid URL. */
 function wild (random: Random, prefix: string): Target {
   const job = spelled(makeJob(random), random)
   const name = random.pick(['workspaceId', 'itemType', 'jobType', 'jobInstanceId'] as const)
@@ -88,7 +88,7 @@ function text (random: Random): string {
   return random.pick(['a', '..', '.', 'x'.repeat(LONGEST_PARAM / 8)]) + random.text(LETTERS, 20)
 }
 
-/** The same job in other letters: percent-encoded where it has to be and elsewhere, the uuids in either case. */
+/** Another spelling of the same job: percent-encoded characters, and UUIDs in upper or lower case. */
 function spelled (job: JobInstance, random: Random): JobInstance {
   const encoded = (value: string) => Array.from(value, (character) => character < '\x80' && random.percent(2)
     ? `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 
-// DER (X.690) and the certificate's parts (RFC 5280, section 4.1): Node makes keys, and no certificates.
+// Encodes a certificate (RFC 5280, section 4.1) in DER (X.690), because Node generates keys but no certificates.
 
 const der = (tag: number, ...parts: Buffer[]): Buffer => {
   const content = Buffer.concat(parts)
@@ -16,7 +16,7 @@ const ED25519 = sequence(oid('2b6570'))
 const COMMON_NAME = oid('550403')
 const SUBJECT_ALT_NAME = oid('551d11')
 
-/** A key and a certificate that it has signed itself, for `localhost` and an hour. */
+/** A key and a self-signed certificate for `localhost`, valid for an hour. */
 export function selfSigned (): { key: string, cert: string } {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const name = sequence(der(0x31, sequence(COMMON_NAME, der(0x0c, Buffer.from('localhost')))))

@@ -8,7 +8,7 @@ import type { Test } from 'tap'
 
 export const run = promisify(execFile)
 
-/** What the lock file says of an installed package; its path is the key. */
+/** The entry of an installed package in the lock file; the key is its path. */
 interface LockedPackage {
   dependencies?: Record<string, string>
   optionalDependencies?: Record<string, string>
@@ -16,12 +16,12 @@ interface LockedPackage {
 
 const { packages }: { packages: Record<string, LockedPackage> } = JSON.parse(readFileSync('package-lock.json', 'utf8'))
 
-/** The paths of these packages and of all that they depend on, as npm has installed them here. */
+/** The paths of these packages and of all their dependencies, as npm installed them here. */
 export function withDependencies (names: readonly string[]): string[] {
   const paths = new Set<string>()
   const visit = (name: string, from: string) => {
     const path = pathOf(name, from)
-    // What is optional and for another platform is in the lock file alone.
+    // Optional packages for other platforms are in the lock file, but not installed.
     if (path === undefined || paths.has(path) || !existsSync(path)) return
     paths.add(path)
     const { dependencies, optionalDependencies } = packages[path] ?? {}
@@ -31,25 +31,26 @@ export function withDependencies (names: readonly string[]): string[] {
   return [...paths]
 }
 
-/** Where a package finds another: in its own node_modules, or in one further up. */
+/** The path of a package's dependency: in its own node_modules, or in that of a parent folder. */
 function pathOf (name: string, from: string): string | undefined {
   const path = join(from, 'node_modules', name)
   if (path in packages) return path
   return from === '' ? undefined : pathOf(name, from.slice(0, Math.max(0, from.lastIndexOf('/node_modules/'))))
 }
 
-/** A project that has installed this package, and nothing beside what it was given. */
+/** A project with this package and the given packages only. */
 export interface Consumer {
   folder: string
   /** The packed package. */
   tarball: string
-  /** Writes a file of the project, and gives its path. */
+  /** Writes a file of the project and returns its path. */
   write: (name: string, content: string) => string
 }
 
 /**
- * Packs this package and installs it into an empty project, with its own dependencies and the packages named: copies of
- * what is installed here, so that no registry is asked. It lies outside the repository, whose packages it must not find.
+ * Packs this package and installs it into an empty project, with its dependencies and the named packages: copies of the
+ * packages installed here, so that no registry is needed. The project is outside the repository, so that it does not find the
+ * repository's packages.
  */
 export async function installed (t: Test, beside: readonly string[]): Promise<Consumer> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'consumer-')))
@@ -60,7 +61,7 @@ export async function installed (t: Test, beside: readonly string[]): Promise<Co
     const nested = join(path, 'node_modules')
     cpSync(path, join(folder, path), { recursive: true, filter: (source) => source !== nested })
   }
-  // As it is built: npm test has just done so.
+  // Packs the existing build: npm test has built it before.
   const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--offline', '--json', '--pack-destination', folder])
   const [{ filename }] = JSON.parse(stdout)
   const tarball = join(folder, filename)

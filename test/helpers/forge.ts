@@ -6,14 +6,14 @@ import type { InternalAuthenticationOptions } from '../../lib/subject-and-app/op
 import { jwksFetch } from '../../lib/subject-and-app/signing-keys.js'
 import type { Fabric, TokenVersion } from '../../lib/testing/index.js'
 
-/** Turns what is to be signed into the bytes of a signature. */
+/** Computes the bytes of a signature. */
 export type Signer = (input: Buffer) => Buffer
 
 export const rs256 = (key: KeyObject): Signer => (input) => sign('sha256', input, key)
 export const rs512 = (key: KeyObject): Signer => (input) => sign('sha512', input, key)
 export const es256 = (key: KeyObject): Signer => (input) => sign('sha256', input, { key, dsaEncoding: 'ieee-p1363' })
 export const hmac = (hash: string, secret: string | Buffer): Signer => (input) => createHmac(hash, secret).update(input).digest()
-/** What a signature of RS256 is with the exponent 1, which needs no private key: the padded hash itself (RFC 8017, 9.2). */
+/** A signature of RS256 with the exponent 1, which needs no private key: the padded hash itself (RFC 8017, 9.2). */
 export const unsigned2048: Signer = (input) => {
   const info = Buffer.concat([Buffer.from('3031300d060960864801650304020105000420', 'hex'), createHash('sha256').update(input).digest()])
   return Buffer.concat([Buffer.from([0, 1]), Buffer.alloc(256 - 3 - info.length, 255), Buffer.alloc(1), info])
@@ -24,12 +24,12 @@ const rsa = (modulusLength = 2048) => generateKeyPairSync('rsa', { modulusLength
 const anyTenant = 'https://login.microsoftonline.com/{tenantid}/v2.0'
 
 /**
- * Makes tokens that no library would sign. It has the private keys of keys that are published beside the Fabric's own:
- * one good key, so that such a token is bad in its form alone, and some that are unfit for it, each by its `kid`.
+ * Signs tokens that no library would sign. It has additional published keys: one valid key, so that only the form of a
+ * token is invalid, and several unsuitable keys, each with its `kid`.
  */
 export class Forge {
   readonly fabric: Fabric
-  /** The Fabric's `authentication`, with the keys of the forge among the published ones. */
+  /** The simulated Fabric's `authentication`, with the additional keys in the published set. */
   readonly authentication: InternalAuthenticationOptions
   readonly goodKey = rsa()
   readonly unfitKeys: Record<string, { privateKey: KeyObject, signer: (key: KeyObject) => Signer, jwk: object }>
@@ -62,19 +62,19 @@ export class Forge {
     }
   }
 
-  /** The claims of a good token, for a forged one. */
+  /** The claims of a valid token. */
   async claims (kind: 'app' | 'subject', version: TokenVersion = '1.0'): Promise<JWTPayload> {
     return decodeJwt(await (kind === 'app' ? this.fabric.appToken({ version }) : this.fabric.subjectToken({ version })))
   }
 
-  /** A token of any header and payload; an object is written as JSON, in place of or beside what a good header has. */
+  /** Signs any header and payload; an object is merged with a valid header and written as JSON. */
   token (header: object | string, payload: object | string, signer = rs256(this.goodKey.privateKey)): string {
     const head = typeof header === 'string' ? header : JSON.stringify({ typ: 'JWT', alg: 'RS256', kid: 'forge', ...header })
     const body = typeof payload === 'string' ? payload : JSON.stringify(payload)
     return this.seal(base64url(head), base64url(body), signer)
   }
 
-  /** A token of two parts that are encoded already, well or badly. */
+  /** Signs two encoded parts, valid or not. */
   seal (head: string, body: string, signer = rs256(this.goodKey.privateKey)): string {
     return `${head}.${body}.${base64url(signer(Buffer.from(`${head}.${body}`)))}`
   }

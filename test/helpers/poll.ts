@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 
 import fabricJobState, { type FabricJobStateOptions } from '../../lib/index.js'
 
-/** The ids of the contract's sample request. */
+/** The IDs of the contract's sample request. */
 export const sample = {
   workspaceId: 'e5ef604d-e14f-4a59-9133-75d5a0cb9334',
   itemType: 'Contoso.FinanceAnalytics.Forecast',
@@ -22,7 +22,7 @@ export const sampleState = { status: 'InProgress', startTimeUtc: '2023-12-10T14:
 export const activityId = '0b5e3ab2-2b0d-4c31-8b0b-6f0b7a9f1a11'
 export const requestId = 'd1f7a9b4-53ad-4d5e-9d55-2c9d2a1f0e22'
 
-/** The path of a poll; the parts go into it as they are, so that a test may write its own percent-encoding. */
+/** The path of a poll; the parts are not encoded, so that a test can choose the percent-encoding. */
 export function pollPath (parts: Partial<typeof sample> = {}): string {
   const { workspaceId, itemType, itemId, jobType, jobInstanceId } = { ...sample, ...parts }
   return `/workspaces/${workspaceId}/items/${itemType}/${itemId}/jobTypes/${jobType}/instances/${jobInstanceId}`
@@ -31,20 +31,20 @@ export function pollPath (parts: Partial<typeof sample> = {}): string {
 /** One line of a host's log. */
 export type LogLine = Record<string, unknown> & { level: number, msg: string }
 
-/** A logger's options, and the lines that it has written so far. */
+/** The options of a logger and its lines so far. */
 export function recordedLog () {
   const lines: LogLine[] = []
   return { lines, logger: { level: 'trace', stream: { write: (line: string) => { lines.push(JSON.parse(line)) } } } }
 }
 
-/** A host, closed at the test's end. */
+/** A host that is closed at the end of the test. */
 export function host (t: Test, options: FastifyServerOptions = {}): FastifyInstance {
   const app = Fastify(options)
   t.after(() => app.close())
   return app
 }
 
-/** What the plugin needs to be registered; who asks is not what these tests are about. */
+/** Options of the plugin without authentication, which these tests do not need. */
 export function pluginOptions (
   resolveJobState: FabricJobStateOptions['resolveJobState'] = () => sampleState,
   options: Partial<FabricJobStateOptions> & { prefix?: string } = {}
@@ -52,7 +52,7 @@ export function pluginOptions (
   return { resolveJobState, authentication: false as const, ...options }
 }
 
-/** A host with the plugin over a resolver, and nothing else. */
+/** A host with the plugin and a resolver only. */
 export function workload (
   t: Test,
   resolveJobState?: FabricJobStateOptions['resolveJobState'],
@@ -68,7 +68,7 @@ const ajv = new Ajv2020({ strict: false, allErrors: true })
 addFormats.default(ajv)
 ajv.addSchema(document, 'contract')
 
-/** What is wrong with a value by the contract's definition of that name; empty if nothing is. */
+/** The problems of a value by the contract's definition of that name; empty for a valid value. */
 export function contractProblems (definition: 'ItemJobInstanceState' | 'ErrorResponse', value: unknown): string[] {
   const validate = ajv.getSchema(`contract#/components/schemas/${definition}`)
   if (validate === undefined) throw new Error(`The contract has no ${definition}`)
@@ -76,7 +76,7 @@ export function contractProblems (definition: 'ItemJobInstanceState' | 'ErrorRes
 }
 
 /**
- * Holds a whole answer against the contract, with a validator and a document that had no part in making it.
+ * Checks a whole response against the contract's document, with a validator that the plugin does not use.
  *
  * @returns its body
  */
@@ -89,7 +89,7 @@ export function holdToContract (t: Test, answer: LightMyRequestResponse) {
   return body
 }
 
-/** True for an answer that the contract allows; for properties, which want a boolean. */
+/** True for a response that conforms to the contract; for property-based tests. */
 export function isOnContract ({ statusCode, headers, body }: LightMyRequestResponse): boolean {
   if (headers['content-type'] !== 'application/json; charset=utf-8') return false
   if (headers['cache-control'] !== 'no-store') return false

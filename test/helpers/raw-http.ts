@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 
-/** A response as it came over the socket; header names in lower case. */
+/** A response as received over the socket; header names in lower case. */
 export interface RawResponse {
   status: number
   headers: Record<string, string>
@@ -13,7 +13,7 @@ export function requestText (target: string, lines: string[], method = 'GET'): s
   return [`${method} ${target} HTTP/1.1`, 'Host: localhost', ...lines, 'Connection: close', '', ''].join('\r\n')
 }
 
-/** Sends a request over a socket of its own, byte for byte as it is given: one byte for each character. */
+/** Sends the exact bytes of a request over a new socket, one byte for each character. */
 export async function sendRaw (port: number, text: string): Promise<RawResponse> {
   const socket = connect(port, '127.0.0.1')
   const chunks: Buffer[] = []

@@ -8,7 +8,7 @@ import {
 
 const ids = { activityid: activityId, requestid: requestId }
 
-/** Polls, and gives the log lines of the poll alone. */
+/** Polls, and returns the log lines of that poll. */
 async function linesOf (app: FastifyInstance, lines: LogLine[], url: string, headers: Record<string, string> = ids) {
   await app.ready()
   lines.length = 0
@@ -19,7 +19,7 @@ async function linesOf (app: FastifyInstance, lines: LogLine[], url: string, hea
 const bindings = ({ activityId, fabricRequestId }: LogLine) => ({ activityId, fabricRequestId })
 const messages = (lines: LogLine[]) => lines.map(({ msg }) => msg)
 
-t.test('Every log line of a poll carries ActivityId and RequestId', async (t) => {
+t.test('Every log line of a poll has the ActivityId and the RequestId', async (t) => {
   const expected = { activityId, fabricRequestId: requestId }
 
   async function carried (t: Test, app: FastifyInstance, lines: LogLine[], url: string, expectedMessages: string[]) {
@@ -28,7 +28,7 @@ t.test('Every log line of a poll carries ActivityId and RequestId', async (t) =>
     for (const line of found) t.same(bindings(line), expected, line.msg)
   }
 
-  t.test('of an answered one, the resolver\'s lines too', async (t) => {
+  t.test('The log lines of a poll with a state have the correlation IDs, also those of the resolver', async (t) => {
     const { lines, logger } = recordedLog()
     const app = workload(t, (_, { log, request }) => {
       log.debug('by context.log')
@@ -39,13 +39,13 @@ t.test('Every log line of a poll carries ActivityId and RequestId', async (t) =>
       ['incoming request', 'by context.log', 'by request.log', 'request completed'])
   })
 
-  t.test('of a refused one', async (t) => {
+  t.test('The log lines of a refused poll have the correlation IDs', async (t) => {
     const { lines, logger } = recordedLog()
     const app = workload(t, undefined, { server: { logger } })
     await carried(t, app, lines, pollPath({ itemId: '7' }), ['incoming request', 'request completed'])
   })
 
-  t.test('of one that a hook of the host refuses', async (t) => {
+  t.test('The log lines of a poll that a hook of the host refuses have the correlation IDs', async (t) => {
     const { lines, logger } = recordedLog()
     const app = host(t, { logger })
     app.addHook('onRequest', async () => { throw Object.assign(new Error('no'), { statusCode: 403 }) })
@@ -53,14 +53,14 @@ t.test('Every log line of a poll carries ActivityId and RequestId', async (t) =>
     await carried(t, app, lines, pollPath(), ['incoming request', 'The request was refused', 'request completed'])
   })
 
-  t.test('of a failed one', async (t) => {
+  t.test('The log lines of a failed poll have the correlation IDs', async (t) => {
     const { lines, logger } = recordedLog()
     const app = workload(t, () => { throw new Error('no') }, { server: { logger } })
     await carried(t, app, lines, pollPath(),
       ['incoming request', 'The request failed', 'request completed'])
   })
 
-  t.test('of HEAD', async (t) => {
+  t.test('The log lines of HEAD have the correlation IDs', async (t) => {
     const { lines, logger } = recordedLog()
     const app = workload(t, undefined, { server: { logger } })
     await app.inject({ method: 'HEAD', url: pollPath(), headers: ids })
@@ -68,7 +68,7 @@ t.test('Every log line of a poll carries ActivityId and RequestId', async (t) =>
     t.equal(lines.length, 4)
   })
 
-  t.test('beside what the host\'s own childLoggerFactory binds, set before or after', async (t) => {
+  t.test('The log lines also have the bindings of the host\'s childLoggerFactory, set before or after registration', async (t) => {
     for (const when of ['before', 'after']) {
       const { lines, logger } = recordedLog()
       const app = host(t, { logger })
@@ -84,7 +84,7 @@ t.test('Every log line of a poll carries ActivityId and RequestId', async (t) =>
     }
   })
 
-  t.test('and a line of another route carries none', async (t) => {
+  t.test('The log lines of the host\'s other routes have no correlation IDs', async (t) => {
     const { lines, logger } = recordedLog()
     const app = workload(t, undefined, { server: { logger } })
     app.get('/host', () => 'own')
@@ -92,7 +92,7 @@ t.test('Every log line of a poll carries ActivityId and RequestId', async (t) =>
     t.equal(lines.length, 2)
   })
 
-  t.test('whatever logLevel and logSerializers the route has', async (t) => {
+  t.test('The log lines have the correlation IDs with any logLevel and logSerializers', async (t) => {
     const { lines, logger } = recordedLog()
     const app = host(t, { logger })
     app.register(fabricJobState, {
@@ -104,7 +104,7 @@ t.test('Every log line of a poll carries ActivityId and RequestId', async (t) =>
   })
 })
 
-t.test('The ids of a request', async (t) => {
+t.test('The correlation IDs of a request are read from its headers', async (t) => {
   async function seen (headers: Record<string, string>) {
     let ids: unknown
     const { lines, logger } = recordedLog()
@@ -116,25 +116,25 @@ t.test('The ids of a request', async (t) => {
     return { ids, logged: line && bindings(line) }
   }
 
-  t.test('are the resolver\'s as they are the log\'s', async (t) => {
+  t.test('The correlation IDs of the context are the same as in the log', async (t) => {
     t.same(await seen({ ActivityId: 'A-1', RequestId: 'R-1' }), {
       ids: { activityId: 'A-1', requestId: 'R-1' }, logged: { activityId: 'A-1', fabricRequestId: 'R-1' }
     })
   })
 
-  t.test('may be absent, or empty', async (t) => {
+  t.test('An absent or empty header gives no correlation ID', async (t) => {
     t.strictSame(await seen({}), {
       ids: { activityId: undefined, requestId: undefined }, logged: { activityId: undefined, fabricRequestId: undefined }
     })
     t.same((await seen({ activityid: '', requestid: 'R-1' })).ids, { activityId: undefined, requestId: 'R-1' })
   })
 
-  t.test('do not swell the log: what is longer than 128 characters is cut', async (t) => {
+  t.test('A correlation ID is cut to 128 characters', async (t) => {
     t.same((await seen({ activityid: 'a'.repeat(999) })).logged,
       { activityId: 'a'.repeat(128), fabricRequestId: undefined })
   })
 
-  t.test('may contain eyJ inside a word, and are left out where they look like a token', async (t) => {
+  t.test('A correlation ID that looks like a token is left out; eyJ within a word is allowed', async (t) => {
     t.same((await seen({ activityid: 'SurveyJobs-1', requestid: 'eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.' })).logged,
       { activityId: 'SurveyJobs-1', fabricRequestId: undefined })
   })

@@ -10,8 +10,8 @@ import { pollPath, recordedLog, workload } from '../helpers/poll.js'
 
 const token = 'eyJhbGciOiJSUzI1NiIsImtpZCI6IngifQ.eyJhdWQiOiJhcGk6Ly94In0.c2lnbmF0dXJl-_'
 
-t.test('An error in the log', async (t) => {
-  t.test('has its name, message, stack, code and status', async (t) => {
+t.test('loggableError describes a thrown value for the log', async (t) => {
+  t.test('A logged error has its name, message, stack, code and status', async (t) => {
     const error = Object.assign(new RangeError('disk full'), { code: 'ENOSPC', statusCode: 507 })
     t.same(loggableError(error),
       { name: 'RangeError', message: 'disk full', stack: error.stack, code: 'ENOSPC', statusCode: 507 })
@@ -20,7 +20,7 @@ t.test('An error in the log', async (t) => {
     t.notOk('code' in loggableError(Object.assign(new Error('no'), { code: {} })))
   })
 
-  t.test('has its causes, as far as is of use', async (t) => {
+  t.test('A logged error has its causes, up to a maximum depth', async (t) => {
     let error = new Error('0')
     for (let depth = 1; depth <= 9; depth++) error = new Error(String(depth), { cause: error })
     const messages = []
@@ -31,23 +31,23 @@ t.test('An error in the log', async (t) => {
     t.same(messages, ['9', '8', '7', '6', '5', '4'])
   })
 
-  t.test('has the errors of an AggregateError, the first five', async (t) => {
+  t.test('A logged AggregateError has its first five errors', async (t) => {
     const errors = [...Array(9).keys()].map((i) => new Error(String(i)))
     t.match(loggableError(new AggregateError(errors, 'all failed')),
       { message: 'all failed', errors: { length: 5, 4: { message: '4' } } })
   })
 
-  t.test('may come from another realm', async (t) => {
+  t.test('An error of another realm is logged like an error of this realm', async (t) => {
     t.match(loggableError(runInNewContext('new RangeError("disk full")')),
       { name: 'RangeError', message: 'disk full', stack: /disk full/ })
   })
 
-  t.test('may lack what errors have', async (t) => {
+  t.test('An error without the usual properties can be logged', async (t) => {
     const error = Object.assign(new Error(), { name: undefined, message: 7, stack: undefined })
     t.same(loggableError(error), { name: 'undefined', message: '7' })
   })
 
-  t.test('may be no error at all', async (t) => {
+  t.test('A thrown value that is not an Error is logged with its type', async (t) => {
     for (const [thrown, message] of [
       [undefined, 'undefined: undefined'],
       [null, 'object: null'],
@@ -64,7 +64,7 @@ t.test('An error in the log', async (t) => {
     }
   })
 
-  t.test('may refuse to be read', async (t) => {
+  t.test('An error that cannot be read is logged as unreadable', async (t) => {
     const unreadable = { name: 'Error', message: 'What was thrown cannot be read: a getter or a proxy of it threw.' }
     const refuse = () => { throw new Error('no') }
     for (const thrown of [
@@ -78,15 +78,15 @@ t.test('An error in the log', async (t) => {
     ]) t.same(loggableError(thrown), unreadable)
   })
 
-  t.test('never throws, whatever was thrown', async (t) => {
+  t.test('loggableError never throws, for any thrown value', async (t) => {
     fc.assert(fc.property(fc.anything({ withBigInt: true, withNullPrototype: true }), (thrown) => {
       assert.equal(typeof loggableError(thrown).message, 'string')
     }))
   })
 })
 
-t.test('No token is ever logged', async (t) => {
-  t.test('nor what is left of one that a character cuts in two', async (t) => {
+t.test('No error is logged with a token', async (t) => {
+  t.test('Both parts of a token that another character splits are redacted', async (t) => {
     const signature = 'Opk0B2a5PZ65KZwjl_J9fMtP1OBf0CgBZnm5YTEi3UAX-7WTiqwFc7MC_F3eb'
     for (const character of ['(', ' ', '"', '=', '\n', 'é']) {
       const described = JSON.stringify(loggableError(new Error(`refused ${token}Bm${character}${signature} by job 63f77191-432d-4ee6-9c5f-31a1a6987072`)))
@@ -95,7 +95,7 @@ t.test('No token is ever logged', async (t) => {
     }
   })
 
-  t.test('whichever text of an error has it', async (t) => {
+  t.test('A token is redacted in the name, message, code and cause of an error', async (t) => {
     const error = Object.assign(new Error(`refused "${token}"`, { cause: new Error(`Bearer ${token},`) }), {
       code: token, name: `Error${token}`
     })
@@ -106,7 +106,7 @@ t.test('No token is ever logged', async (t) => {
     t.notMatch(JSON.stringify(loggableError(`${'x'.repeat(190)}${token}`)), /eyJ|c2lnbmF0dXJl/)
   })
 
-  t.test('neither with the request that an HTTP client put into its error', async (t) => {
+  t.test('The request in an error of an HTTP client is not logged', async (t) => {
     const clients = () => Object.assign(new Error('Request failed with status code 502'), {
       code: 'ERR_BAD_RESPONSE',
       config: { headers: { Authorization: `Bearer ${token}` } },
@@ -130,7 +130,7 @@ t.test('No token is ever logged', async (t) => {
       t.notMatch(JSON.stringify(lines), /eyJ|c2lnbmF0dXJl|hunter2|[Aa]uthorization"?:/)
     }
   })
-  t.test('neither where the server\'s own deadline was the earlier one', async (t) => {
+  t.test('A token in an error after Fastify\'s handlerTimeout is redacted', async (t) => {
     const { lines, logger } = recordedLog()
     const work = pending<null>()
     const app = workload(t, () => work.promise, { server: { logger, handlerTimeout: 20 } })

@@ -7,7 +7,7 @@ import { containsToken, redactTokens } from '../../lib/log/redact-tokens.js'
 const hash = (algorithm: string, value: unknown) => createHash(algorithm).update(String(value)).digest('hex')
 const uuid = (value: unknown) => hash('sha1', value).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5')
 
-/** A token as Entra ID issues them; the same at each run, so that no run meets letters that no other has met. */
+/** A token like those of Entra ID; the same in each run, so that failures can be reproduced. */
 function token (claims: object): string {
   const signature = Buffer.from([1, 2, 3, 4].map((part) => hash('sha512', JSON.stringify([part, claims]))).join(''), 'hex')
   const header = { typ: 'JWT', alg: 'RS256', x5t: signature.toString('base64url', 0, 20), kid: signature.toString('base64url', 0, 20) }
@@ -26,7 +26,7 @@ const identifiers = [
   'api://localdevinstance/Contoso.SurveyJobs/1',
   'Items.Survey.Execute.All SurveyJobs.ReadWrite.All FabricWorkloadControl',
   '/workload-api/workspaces/e5ef604d-e14f-4a59-9133-75d5a0cb9334/items/Contoso.SurveyJobs/b14cb7e7-d346-4751-9cfd-8c2767d53111',
-  // pg-boss names the partition of a queue by a hash, PostgreSQL its index by both.
+  // pg-boss names the partition of a queue by a hash; PostgreSQL names the index after the partition.
   `j${hash('sha224', 'Contoso.SurveyJobs')}`,
   `relation "pgboss.j${hash('sha224', 'x')}_pkey" does not exist`,
   'job_common_job_state_start_after_priority_created_on_id_idx',
@@ -39,12 +39,12 @@ const identifiers = [
   '-'.repeat(80)
 ]
 
-t.test('An identifier is not redacted, though it is long or has eyJ inside a word', async (t) => {
+t.test('A long identifier, or one with eyJ within a word, is not redacted', async (t) => {
   for (const identifier of identifiers) t.equal(redactTokens(`cannot find ${identifier}, ${identifier}`), `cannot find ${identifier}, ${identifier}`)
   t.equal(containsToken(identifiers.join(' ')), false)
 })
 
-t.test('A token is redacted, whatever stands around it', async (t) => {
+t.test('A token is redacted within any other text', async (t) => {
   for (const token of tokens) {
     t.equal(redactTokens(`refused "${token}" of SurveyJobs`), 'refused "[token]" of SurveyJobs')
     t.equal(redactTokens(token), '[token]')
@@ -54,12 +54,12 @@ t.test('A token is redacted, whatever stands around it', async (t) => {
   }
 })
 
-t.test('A short token is redacted, also where it follows a word without a space', async (t) => {
+t.test('A short token is redacted, also directly after a word', async (t) => {
   const short = 'eyJhbGciOiJSUzI1NiIsImtpZCI6IngifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl'
   for (const before of ['', 'Error', 'Bearer ', 'token=']) t.equal(redactTokens(`${before}${short}, refused`), `${before}[token], refused`)
 })
 
-t.test('Of a token that is cut in two anywhere by another character, nothing longer than a name stays', async (t) => {
+t.test('Both parts of a token are redacted wherever another character splits it', async (t) => {
   for (const token of tokens) {
     for (const character of ['(', ' ', '=', '\n', 'é']) {
       for (let at = 1; at < token.length; at += 3) {
@@ -71,6 +71,6 @@ t.test('Of a token that is cut in two anywhere by another character, nothing lon
   t.pass()
 })
 
-t.test('A signature is redacted by itself', async (t) => {
+t.test('A signature without the rest of its token is redacted', async (t) => {
   for (const token of tokens) t.equal(redactTokens(`signature ${token.split('.')[2]}`), 'signature [token]')
 })

@@ -17,14 +17,14 @@ import { examples } from './examples.js'
 /** Every exported schema under its name: the definitions, and each operation's parameters, headers and, in the toolkit, body. */
 const exported = Object.entries<object>(schemas).filter((entry): entry is [string, TSchema] => Kind in entry[1])
 
-/** TypeBox's formats as the README has a host set them, for the time of one test. */
+/** Sets TypeBox's formats for one test, as docs/reference.md describes. */
 function setFormats (t: Test) {
   const ajv = addFormats.default(new Ajv())
   for (const format of ['uuid', 'date-time']) FormatRegistry.Set(format, ajv.compile({ type: 'string', format }))
   t.after(() => FormatRegistry.Clear())
 }
 
-/** Every way to check a value that a host may have, with nothing but the schema. */
+/** The ways of a host to check a value with a schema alone. */
 const checks: Record<string, (schema: TSchema) => (value: unknown) => boolean> = {
   'Value.Check': (schema) => (value) => Value.Check(schema, value),
   'Value.Errors': (schema) => (value) => [...Value.Errors(schema, value)].length === 0,
@@ -44,7 +44,7 @@ const checks: Record<string, (schema: TSchema) => (value: unknown) => boolean> =
   }
 }
 
-t.test('Every exported schema has its name as its title, and neither an $id nor a $ref', async (t) => {
+t.test('Every exported schema has its name as its title, and no $id or $ref', async (t) => {
   t.equal(exported.length, definitions.length + 3 * 2 + 3 * 3)
   for (const [name, schema] of exported) {
     t.equal(schema.title, name)
@@ -53,9 +53,9 @@ t.test('Every exported schema has its name as its title, and neither an $id nor 
 })
 
 for (const [way, compile] of Object.entries(checks)) {
-  t.test(`${way} takes every exported schema alone`, async (t) => {
+  t.test(`${way} accepts every exported schema without references`, async (t) => {
     setFormats(t)
-    t.same(Object.keys(examples).sort(), exported.map(([name]) => name).sort(), 'there are examples of each')
+    t.same(Object.keys(examples).sort(), exported.map(([name]) => name).sort(), 'each schema has examples')
     for (const [name, schema] of exported) {
       const { valid = [], invalid = [] } = examples[name] ?? {}
       const isValid = compile(schema)
@@ -65,7 +65,7 @@ for (const [way, compile] of Object.entries(checks)) {
   })
 }
 
-t.test('Without its formats TypeBox refuses every value of that format, and names the format', async (t) => {
+t.test('TypeBox without the formats refuses every value with a format, and names the format', async (t) => {
   const state = { status: 'InProgress', startTimeUtc: '2023-12-10T14:41:39.412Z' }
   t.match([...Value.Errors(schemas.ItemJobInstanceState, state)], [{ message: "Unknown format 'date-time'" }])
   t.equal(Value.Check(schemas.ItemJobInstanceState, { status: 'InProgress' }), true)
@@ -74,7 +74,7 @@ t.test('Without its formats TypeBox refuses every value of that format, and name
   t.equal(Value.Check(schemas.ItemJobInstanceState, state), true)
 })
 
-t.test('An enum needs no module but the one that makes it', async (t) => {
+t.test('A StringEnum can be checked without another import', async (t) => {
   TypeRegistry.Clear()
   const size = StringEnum(['S', 'M'])
   StringEnum(['L'])
@@ -84,7 +84,7 @@ t.test('An enum needs no module but the one that makes it', async (t) => {
   t.strictSame(JSON.parse(JSON.stringify(size)), { type: 'string', enum: ['S', 'M'] })
 })
 
-t.test('TypeBox composes the definitions', async (t) => {
+t.test('TypeBox can compose the definitions', async (t) => {
   const { ItemJobInstanceState, NameValuePair } = schemas
   const status = Type.Pick(ItemJobInstanceState, ['status'])
   const check = (schema: TSchema, value: unknown) => TypeCompiler.Compile(schema).Check(value)
@@ -109,7 +109,7 @@ t.test('A host\'s own route validates and serializes with every definition, and 
   const app = Fastify({ ajv: { customOptions: { coerceTypes: false, removeAdditional: false, strict: true } } })
   t.after(() => app.close())
   for (const definition of definitions) {
-    // In an object, because a handler's bare string is text to Fastify.
+    // In an object, because Fastify sends a string of a handler as text.
     const schema = Type.Object({ value: definition })
     app.post(`/${definition.title}`, { schema: { body: schema, response: { 200: schema } } }, (request, reply) => {
       reply.send(request.body)

@@ -44,7 +44,7 @@ const errorProperties = {
   }
 }
 
-t.test('The document is valid OpenAPI 3.1', async (t) => {
+t.test('The contract is a valid OpenAPI 3.1 document', async (t) => {
   t.match(document.openapi, /^3\.1\./)
   t.same(await validate(JSON.parse(text)), { valid: true, warnings: [], specification: 'OpenAPI' })
 
@@ -53,7 +53,7 @@ t.test('The document is valid OpenAPI 3.1', async (t) => {
   t.equal((await validate(broken).catch(() => ({ valid: false }))).valid, false, 'the validator follows references')
 })
 
-t.test('It is the Jobs service of Workload Development v1, with its three operations', async (t) => {
+t.test('The contract is the Jobs service of Workload Development v1, with three operations', async (t) => {
   t.match(document.info, { title: 'Workload Development', version: 'v1' })
   t.strictSame(
     Object.fromEntries(Object.entries<object>(document.paths).map(([path, methods]) => [path, Object.keys(methods)])),
@@ -62,13 +62,13 @@ t.test('It is the Jobs service of Workload Development v1, with its three operat
     ['Jobs_CreateItemJobInstance', 'Jobs_GetItemJobInstanceState', 'Jobs_CancelItemJobInstance'])
 })
 
-t.test('The operations have the same parameters', async (t) => {
+t.test('The operations of the contract have the same parameters', async (t) => {
   const references = parameters.map(({ name }) => ({ $ref: `#/components/parameters/${name}` }))
   t.same(Object.keys(document.components.parameters), parameters.map(({ name }) => name))
   for (const operation of operations) t.strictSame(operation.parameters, references)
 })
 
-t.test('The path has the five parameters of the contract, with its sample request', async (t) => {
+t.test('The path has five parameters, with the values of the sample request', async (t) => {
   const path = (name: string, description: string, schema: object, example: string) =>
     ({ name, in: 'path', required: true, description, schema, example })
   const uuid = { type: 'string', format: 'uuid' }
@@ -81,7 +81,7 @@ t.test('The path has the five parameters of the contract, with its sample reques
   ])
 })
 
-t.test('Fabric sends the tenant, the two correlation ids and the dual token', async (t) => {
+t.test('The request headers are the tenant, the two correlation IDs and the two tokens', async (t) => {
   const headers = parameters.filter((parameter) => parameter.in === 'header')
   t.match(headers, [
     { name: 'x-ms-client-tenant-id', required: true, schema: { type: 'string', format: 'uuid' } },
@@ -93,7 +93,7 @@ t.test('Fabric sends the tenant, the two correlation ids and the dual token', as
   t.match(document.components.securitySchemes.SubjectAndApp, { type: 'apiKey', in: 'header', name: 'Authorization' })
 })
 
-t.test('State and cancel answer with the state, create without a body, all other statuses with an error', async (t) => {
+t.test('State and cancel respond with the state, create without a body, and every other status with an error', async (t) => {
   for (const { responses } of [state, cancel]) {
     t.same(Object.keys(responses), ['200', 'default'])
     t.same(responses['200'].content, { 'application/json': { schema: ref('ItemJobInstanceState') } })
@@ -105,7 +105,7 @@ t.test('State and cancel answer with the state, create without a body, all other
   }
 })
 
-t.test('Create requires its body, the others have none', async (t) => {
+t.test('Create requires a body, and state and cancel have none', async (t) => {
   t.strictSame(create.requestBody, {
     description: 'The parameters controlling the job instance execution.',
     required: true,
@@ -114,7 +114,7 @@ t.test('Create requires its body, the others have none', async (t) => {
   for (const operation of [state, cancel]) t.notOk('requestBody' in operation)
 })
 
-t.test('The nine definitions are those of the contract, word for word', async (t) => {
+t.test('The nine definitions are identical to those of the contract', async (t) => {
   const titled = Object.entries<{ title?: string }>(document.components.schemas)
   const untitled = titled.map(([name, { title, ...schema }]) => {
     t.equal(title, name)

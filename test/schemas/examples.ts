@@ -1,4 +1,4 @@
-/** Values that fit an exported schema, by its name, and values that do not. */
+/** Valid and invalid values of each exported schema, by its name. */
 export const examples: Record<string, { valid: unknown[], invalid: unknown[] }> = {}
 
 const pair = { name: 'count', value: '3' }
@@ -92,7 +92,7 @@ const parameters = { workspaceId: id, itemType: 'Contoso.Forecast', itemId: id, 
 const headers = { 'x-ms-client-tenant-id': id, ActivityId: 'a', RequestId: 'b' }
 for (const operation of ['CreateItemJobInstance', 'GetItemJobInstanceState', 'CancelItemJobInstance']) {
   examples[`${operation}Params`] = {
-    // A host's prefix may have parameters of its own.
+    // A host's prefix may have other parameters.
     valid: [parameters, { ...parameters, tenant: 'contoso' }],
     invalid: [{ ...parameters, itemId: 'x' }, { ...parameters, jobType: undefined }, {}]
   }

@@ -13,21 +13,21 @@ const openApi = readFileSync(join(schemas, 'openapi.json'), 'utf8')
 const freshDocument = (): OpenApiDocument => JSON.parse(openApi)
 const freshDocuments = () => ({ 'openapi.json': freshDocument() })
 
-/** What the command answers and prints. */
+/** The exit code and the output of the command. */
 function run (...args: string[]) {
   const [stdout, stderr]: [string[], string[]] = [[], []]
   const status = main(args, { log: (line) => stdout.push(line), error: (line) => stderr.push(line) })
   return { status, stdout, stderr }
 }
 
-t.test('What is committed is what the documents say', async (t) => {
+t.test('The committed modules match the OpenAPI documents', async (t) => {
   const toolkit = JSON.parse(readFileSync(join(schemas, 'extensibility-toolkit.json'), 'utf8'))
   const modules = generate({ 'extensibility-toolkit.json': toolkit, ...freshDocuments() })
   for (const [file, text] of modules) t.equal(text, readFileSync(join(schemas, file), 'utf8'), file)
   t.strictSame(run('--check'), { status: 0, stdout: ['schemas: the modules match the OpenAPI documents'], stderr: [] })
 })
 
-t.test('It is a command when it is run, and only a module when it is imported', async (t) => {
+t.test('The generator runs as a command, and has no side effect when it is imported', async (t) => {
   const folder = t.testdir({ 'openapi.json': openApi })
   const command = (...args: string[]) =>
     spawnSync(process.execPath, [...process.execArgv, ...args], { encoding: 'utf8' })
@@ -48,7 +48,7 @@ t.test('Each definition, each operation, its parameters and its headers have a m
   ])
 })
 
-t.test('The command writes a folder, then has nothing left to do', async (t) => {
+t.test('The generator writes a folder, and a second run changes nothing', async (t) => {
   const folder = t.testdir({ 'openapi.json': openApi })
   t.match(run(folder), { status: 0, stdout: ['schemas: 19 written, 0 removed'] })
   t.equal(readdirSync(folder).filter((file) => file.endsWith('.ts')).length, 19)
@@ -59,7 +59,7 @@ t.test('The command writes a folder, then has nothing left to do', async (t) => 
 t.test('--check names each file that differs, is missing or is left over, and changes none', async (t) => {
   const modules = Object.fromEntries(generate(freshDocuments()))
   const folder = t.testdir({ ...modules, 'openapi.json': openApi, 'handwritten.ts': 'export {}\n' })
-  t.equal(run('--check', folder).status, 0, 'a module written by hand is no concern of the generator')
+  t.equal(run('--check', folder).status, 0, 'a module without the generator\'s first line is ignored')
 
   writeFileSync(join(folder, 'ErrorSource.ts'), `${modules['ErrorSource.ts']}// changed\n`)
   rmSync(join(folder, 'NameValuePair.ts'))
@@ -78,7 +78,7 @@ t.test('--check names each file that differs, is missing or is left over, and ch
   t.ok(existsSync(join(folder, 'handwritten.ts')))
 })
 
-t.test('--check sees a change of the document', async (t) => {
+t.test('--check notices a change of the document', async (t) => {
   const document = freshDocument()
   document.components.schemas['ErrorSource'] = { title: 'ErrorSource', type: 'string', enum: ['System', 'User'] }
   const modules = Object.fromEntries(generate(freshDocuments()))
@@ -88,7 +88,7 @@ t.test('--check sees a change of the document', async (t) => {
   })
 })
 
-/** A document with one definition, and with one operation: the contract's, changed. */
+/** A document with one definition, and one with one operation of the contract, changed. */
 const withSchema = (schema: object): OpenApiDocument =>
   ({ paths: {}, components: { schemas: { Odd: { title: 'Odd', ...schema } } } })
 const withMethod = (method: string, change: object): OpenApiDocument => {
@@ -98,7 +98,7 @@ const withMethod = (method: string, change: object): OpenApiDocument => {
   return { components, paths: { '/jobs': changed } }
 }
 
-t.test('Text from the document stays text', async (t) => {
+t.test('Text from the document is escaped in code and comments', async (t) => {
   const description = 'It\'s "quoted" \\ and */ ends\nnothing.'
   const document = withSchema({ type: 'object', properties: { 'a-b': { type: 'string', description } } })
   const text = generate({ 'odd.json': document }).get('Odd.ts')
@@ -106,7 +106,7 @@ t.test('Text from the document stays text', async (t) => {
   t.match(text, String.raw`'a-b': Type.Optional(Type.String({ description: 'It\'s "quoted" \\ and */ ends\nnothing.' }))`)
 })
 
-t.test('A body that is not a definition has a module, and a definition has none', async (t) => {
+t.test('The generator writes a module for a body that is not a definition', async (t) => {
   const withBody = (schema: object) => generate({
     'openapi.json': withMethod('post', {
       requestBody: { description: 'The job to start.', required: true, content: { 'application/json': { schema } } }
@@ -135,13 +135,13 @@ export type GetItemJobInstanceStateBody = Static<typeof GetItemJobInstanceStateB
   t.match(definition.get('GetItemJobInstanceState.ts'), '    body: NameValuePair,\n')
 })
 
-t.test('A union is written on one line within another schema', async (t) => {
+t.test('The generator writes a union within another schema on one line', async (t) => {
   const invokeType = { anyOf: [{ type: 'boolean' }, { type: 'string' }] }
   const text = generate({ 'odd.json': withSchema({ type: 'object', properties: { invokeType } }) }).get('Odd.ts')
   t.match(text, 'invokeType: Type.Optional(Type.Union([Type.Boolean(), Type.String()]))')
 })
 
-t.test('Several documents become one set of modules, with each common definition once', async (t) => {
+t.test('The generator writes a definition that several documents share once', async (t) => {
   const other = withSchema({ type: 'boolean' })
   other.components.schemas['ErrorSource'] = structuredClone(freshDocument().components.schemas['ErrorSource'] ?? {})
   const documents = { ...freshDocuments(), 'other.json': other }
@@ -157,7 +157,7 @@ t.test('Several documents become one set of modules, with each common definition
   t.throws(() => generate(documents), { message })
 })
 
-t.test('A construct that it does not know is an error that names its place', async (t) => {
+t.test('The generator throws an error with the place of an unsupported construct', async (t) => {
   const withOperation = (change: object) => withMethod('get', change)
   const odd = '#/components/schemas/Odd'
   const operation = '#/paths//jobs/get'

@@ -1,4 +1,4 @@
-// What the schemas' static types allow and refuse. The compiler is the test: nothing here runs.
+// Tests of the schemas' static types. The compiler checks them: nothing here runs.
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { Type, type Static } from '@sinclair/typebox'
 import Fastify from 'fastify'
@@ -11,10 +11,10 @@ import {
   type OnCreateJobInstanceParams, type OnGetJobInstanceStatusBody
 } from '../../schemas/index.js'
 
-/** True only for types that the compiler takes for identical, optional properties and mutability included. */
+/** True only for types that are identical for the compiler, with optional and readonly properties. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
 const holds = <T extends true>(_isSame?: T) => {}
-// @ts-expect-error A property that is optional in one alone makes them differ.
+// @ts-expect-error The types differ if a property is optional in one of them.
 holds<Same<NameValuePair, { name: string, value?: string }>>()
 
 type ErrorProperties = {
@@ -41,7 +41,7 @@ holds<Same<GetItemJobInstanceStateHeaders, {
 // @ts-expect-error The contract has no such status.
 export const running: ItemJobInstanceState = { status: 'Running' }
 
-// An enum that may grow has its known values, and takes any other string.
+// An extensible enum has its known values, and accepts any other string.
 holds<Same<Extract<JobInvokeType, 'Scheduled'>, 'Scheduled'>>()
 holds<Same<CreateItemJobInstanceRequest, { invokeType: JobInvokeType, creationPayload?: Record<string, unknown> }>>()
 const requests: CreateItemJobInstanceRequest[] = [
@@ -74,7 +74,7 @@ holds<Same<Static<typeof composite>, { status: JobInstanceStatus, name: string, 
 holds<Same<Static<typeof source>, ErrorSource>>()
 export { composite, partial, source, withoutTimes }
 
-// A route of the operations knows what it gets and what it may send.
+// The route of an operation has the types of its request and its response.
 const app = Fastify().withTypeProvider<TypeBoxTypeProvider>()
 app.route({
   ...CreateItemJobInstance,

@@ -21,7 +21,7 @@ const headers = { 'x-ms-client-tenant-id': 'e5ef604d-e14f-4a59-9133-75d5a0cb9334
 const state: ItemJobInstanceState = { status: 'InProgress', startTimeUtc: '2023-12-10T14:41:39.412Z' }
 const problem: ErrorResponse = { errorCode: 'InvalidRequest', message: 'm', source: 'User' }
 
-/** Routes straight from the operations. */
+/** Routes that use the operations as route options. */
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.setErrorHandler<Error>((error, request, reply) => reply.code(400).send({ ...problem, message: error.message }))
   app.route({
@@ -34,7 +34,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.route({ ...GetItemJobInstanceState, exposeHeadRoute: false, handler: async () => state })
   app.withTypeProvider<FastifyTypeProviderDefault>().route({
     ...CancelItemJobInstance,
-    // As a plugin does it that must have the last word on its responses.
+    // Like a plugin that serializes its responses itself.
     handler: async (request, reply) => {
       const body = reply.serializeInput({ ...state, extra: 1 }, '200', 'application/json')
       return reply.type('application/json; charset=utf-8').send(body)
@@ -48,7 +48,7 @@ function host (t: Test): FastifyInstance {
   return app
 }
 
-/** The contract with each definition and parameter in the place of its references, under what stands beside them. */
+/** The contract with resolved references; keywords beside a reference replace those of the definition. */
 function resolved (value: unknown): unknown {
   if (Array.isArray(value)) return value.map(resolved)
   if (typeof value !== 'object' || value === null) return value
@@ -57,7 +57,7 @@ function resolved (value: unknown): unknown {
   return Object.fromEntries(Object.entries({ ...target, ...others }).map(([name, item]) => [name, resolved(item)]))
 }
 
-t.test('The document that @fastify/swagger emits has the contract\'s operations', async (t) => {
+t.test('The document of @fastify/swagger has the contract\'s operations', async (t) => {
   const app = host(t)
   await app.register(swagger, { openapi: { openapi: '3.1.0', info: contract.info, tags: contract.tags } })
   await app.register(routes)
@@ -65,13 +65,13 @@ t.test('The document that @fastify/swagger emits has the contract\'s operations'
   const document = JSON.parse(JSON.stringify(app.swagger()))
   t.match(await validate(structuredClone(document)), { valid: true })
 
-  // The operations have no `security`: @fastify/swagger throws where the host's document does not declare the scheme.
+  // The operations have no `security`: @fastify/swagger throws if the host's document does not declare the scheme.
   const paths = JSON.parse(JSON.stringify(contract.paths), (key, value) => key === 'security' ? undefined : value)
   t.strictSame(document.paths, resolved(paths))
-  t.strictSame(document.components.schemas, {}, 'and needs no components')
+  t.strictSame(document.components.schemas, {}, 'the document needs no components')
 })
 
-t.test('The emitted document has the contract\'s security where the host declares it', async (t) => {
+t.test('The document of @fastify/swagger has the contract\'s security if the host declares it', async (t) => {
   const app = host(t)
   const { securitySchemes } = contract.components
   await app.register(swagger, { openapi: { openapi: '3.1.0', info: contract.info, components: { securitySchemes } } })
@@ -85,7 +85,7 @@ t.test('The emitted document has the contract\'s security where the host declare
   t.strictSame(JSON.parse(JSON.stringify(app.swagger())).paths, resolved(contract.paths))
 })
 
-t.test('Each operation has the contract\'s method, path, id and headers', async (t) => {
+t.test('Each operation has the contract\'s method, path, ID and headers', async (t) => {
   for (const [name, { method, url, schema, headerNames }] of Object.entries(operations)) {
     const path = url.replace(/:(\w+)/g, '{$1}')
     t.equal(contract.paths[path][method.toLowerCase()].operationId, schema.operationId)
@@ -96,7 +96,7 @@ t.test('Each operation has the contract\'s method, path, id and headers', async 
   }
 })
 
-t.test('The definitions are the contract\'s', async (t) => {
+t.test('The exported definitions are those of the contract', async (t) => {
   const names = definitions.map(({ title }) => String(title))
   t.strictSame(names.toSorted(), Object.keys(contract.components.schemas).toSorted())
   t.strictSame(JSON.parse(JSON.stringify(definitions)), resolved(names.map((name) => contract.components.schemas[name])))
@@ -122,7 +122,7 @@ async function checkRoutes (t: Test, app: FastifyInstance): Promise<void> {
   t.equal(cancel.headers['content-type'], 'application/json; charset=utf-8')
 }
 
-t.test('Fastify validates and serializes routes that are made of the operations', async (t) => {
+t.test('Fastify validates and serializes routes that use the operations', async (t) => {
   const app = host(t)
   await app.register(routes)
   await checkRoutes(t, app)
@@ -137,7 +137,7 @@ t.test('A host that validates with TypeBox can use the operations', async (t) =>
   await checkRoutes(t, app)
 })
 
-t.test('Compilers of a route serve reply.serializeInput as well', async (t) => {
+t.test('reply.serializeInput uses the compilers of the route', async (t) => {
   const app = host(t)
   const compiled: unknown[] = []
   app.route({

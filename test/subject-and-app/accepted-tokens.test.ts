@@ -29,28 +29,28 @@ async function accept (kind: 'app' | 'subject', claims: Claims, key: Key = one):
   return verified
 }
 
-t.test('a token is remembered as what it was accepted as, letter by letter, until its exp', async (t) => {
+t.test('a token is cached under its kind and its whole text until its exp', async (t) => {
   const tokens = new AcceptedTokens(10, signingKeys)
   const accepted = await accept('app', appClaims('1.0'))
   const { principal: { token }, identity } = accepted
   t.equal(tokens.get('app', token, today), undefined)
   tokens.add(accepted, today)
   t.equal(tokens.get('app', token, today), accepted)
-  t.equal(tokens.get('subject', token, today), undefined, 'not in the other place')
+  t.equal(tokens.get('subject', token, today), undefined, 'not as the other kind')
   t.equal(tokens.get('app', `${token} `, today), undefined)
-  t.equal(tokens.get('app', token.slice(-342), today), undefined, 'not by its end alone')
+  t.equal(tokens.get('app', token.slice(-342), today), undefined, 'not by its signature alone')
   t.equal(tokens.get('app', `eyJ9.${token.slice(token.indexOf('.') + 1)}`, today), undefined, 'not with another beginning')
   t.equal(tokens.get('app', token, identity.exp * 1000 - 1), accepted)
   t.equal(tokens.get('app', token, identity.exp * 1000), undefined)
 })
 
-t.test('a token that lives on the clock tolerance alone is not remembered', async (t) => {
+t.test('a token that is valid only by the clock tolerance is not cached', async (t) => {
   const tokens = new AcceptedTokens(10, signingKeys)
   tokens.add(await accept('app', appClaims('1.0', { exp: today / 1000 - 30 })), today)
   t.equal(tokens.size, 0)
 })
 
-t.test('the bound holds, and the least recently used goes', async (t) => {
+t.test('the cache is bounded, and evicts the least recently used token', async (t) => {
   const tokens = new AcceptedTokens(2, signingKeys)
   const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((jti) => accept('app', appClaims('1.0', { jti }))))
   if (!a || !b || !c) throw new Error('three were accepted')
@@ -62,7 +62,7 @@ t.test('the bound holds, and the least recently used goes', async (t) => {
   t.same([a, b, c].map(({ principal }) => tokens.get('app', principal.token, today) !== undefined), [true, false, true])
 })
 
-t.test('size 0 remembers nothing', async (t) => {
+t.test('a cache of size 0 caches nothing', async (t) => {
   const tokens = new AcceptedTokens(0, signingKeys)
   const accepted = await accept('app', appClaims('1.0'))
   tokens.add(accepted, today)
@@ -71,7 +71,7 @@ t.test('size 0 remembers nothing', async (t) => {
   t.equal(tokens.size, 0)
 })
 
-t.test('a token of a key that has gone is not given any more, and is let go by prune', async (t) => {
+t.test('a token of a removed key is not returned any more, and prune removes it', async (t) => {
   const tokens = new AcceptedTokens(10, signingKeys)
   const stays = await accept('subject', subjectClaims('1.0'), one)
   const goes = await accept('subject', subjectClaims('1.0'), two)
@@ -86,13 +86,13 @@ t.test('a token of a key that has gone is not given any more, and is let go by p
   t.equal(tokens.size, 1)
 })
 
-t.test('what is handed on of a token is frozen throughout', async (t) => {
+t.test('the claims of a cached token are deeply frozen', async (t) => {
   const { principal: { claims } } = await accept('app', appClaims('1.0', { nested: { list: [{}] } }))
   const nested = claims.nested as { list: object[] }
   t.ok([claims, nested, nested.list, nested.list[0]].every(Object.isFrozen))
 })
 
-t.test('a remembered pair is checked against each request anew', async (t) => {
+t.test('a cached token pair is compared with each request again', async (t) => {
   const { app } = serve({ keys: () => Response.json({ keys: [one.jwk] }) })
   t.teardown(() => app.close())
   const [appToken, subjectToken] = await Promise.all([one.sign(appClaims('1.0')), one.sign(subjectClaims('1.0'))])
@@ -111,7 +111,7 @@ t.test('a remembered pair is checked against each request anew', async (t) => {
   }
 })
 
-t.test('with and without memory the answers are the same', async (t) => {
+t.test('the responses are the same with and without a cache', async (t) => {
   const { app } = serve({ keys: () => Response.json({ keys: [one.jwk] }), tokenCacheSize: 0 })
   t.teardown(() => app.close())
   const [appToken, subjectToken] = await Promise.all([one.sign(appClaims('1.0')), one.sign(subjectClaims('1.0'))])

@@ -9,7 +9,7 @@ const key = await makeKey('one')
 const server = serve({ keys: () => Response.json({ keys: [key.jwk] }) })
 t.teardown(() => server.app.close())
 
-/** What the server says to a pair of tokens with these claims, and what it logs about it. */
+/** Sends a pair of tokens with these claims, and returns the status and the logged refusal. */
 async function poll (app: Claims, subject?: Claims): Promise<{ status: number, refusal: Claims | undefined }> {
   const [appToken, subjectToken] = await Promise.all([key.sign(app), subject && key.sign(subject)])
   const from = server.log.length
@@ -25,7 +25,7 @@ for (const version of ['1.0', '2.0'] as const) {
   const other = version === '1.0' ? 'azp' : 'appid'
   const seconds = today / 1000
 
-  t.test(`v${version}: accepted`, async (t) => {
+  t.test(`v${version} tokens with every allowed variation of their claims are accepted`, async (t) => {
     const accepted: Array<[name: string, app: Claims, subject?: Claims]> = [
       ['a user', appClaims(version), subjectClaims(version)],
       ['no user', appClaims(version)],
@@ -33,14 +33,14 @@ for (const version of ['1.0', '2.0'] as const) {
       ['the application in upper case in one of them',
         appClaims(version, { [application]: upper(otherFabricAppId) }), subjectClaims(version, { [application]: otherFabricAppId })],
       ['the scope among others', appClaims(version), subjectClaims(version, { scp: 'A FabricWorkloadControl B' })],
-      ['the other version\'s application claim besides, saying what it likes', appClaims(version, { [other]: stranger })],
+      ['any value in the other version\'s application claim', appClaims(version, { [other]: stranger })],
       ['times with fractions of a second', appClaims(version, { nbf: seconds + 0.25, exp: seconds + 0.75 }), subjectClaims(version, { nbf: seconds - 0.5, exp: seconds - 59.5 })],
       ['the edge of the clock tolerance', appClaims(version, { nbf: seconds + 60, exp: seconds - 59 })]
     ]
     for (const [name, app, subject] of accepted) t.equal((await poll(app, subject)).status, 200, name)
   })
 
-  t.test(`v${version}: a tid in upper case is the same tenant, and its issuer is spelt like it`, async (t) => {
+  t.test(`v${version} tokens may have a tid in upper case, with the same spelling in iss`, async (t) => {
     const tid = upper(publisherTenantId)
     const iss = version === '1.0' ? `https://sts.windows.net/${tid}/` : `https://login.microsoftonline.com/${tid}/v2.0`
     t.equal((await poll(appClaims(version, { tid, iss }))).status, 200)
@@ -49,7 +49,7 @@ for (const version of ['1.0', '2.0'] as const) {
 
   const wrongTypes = [undefined, null, 1, true, {}, ''] as const
   const asIs: Claims = appClaims(version)
-  /** Each claim of both tokens, and values that it must not have; its right value in a list is added. */
+  /** The claims of both tokens, with invalid values. The test adds the valid value in an array. */
   const both: Record<string, readonly unknown[]> = {
     ver: [...wrongTypes, version === '1.0' ? '2.0' : '1.0', '1', '3.0', ` ${version}`],
     tid: [...wrongTypes, 'common', stranger, `${publisherTenantId}/`, `../${publisherTenantId}`, ` ${publisherTenantId}`],
@@ -66,7 +66,7 @@ for (const version of ['1.0', '2.0'] as const) {
     ['subject', { ...both, idtyp: ['app', 'user', null, '', 1, []], scp: [null, 1, {}, ['FabricWorkloadControl']] }, subjectClaims(version)]
   ]
   for (const [kind, table, right] of rules) {
-    t.test(`v${version}: refused for a claim of the ${kind} token`, async (t) => {
+    t.test(`v${version} tokens are refused for any invalid claim of the ${kind} token`, async (t) => {
       for (const [claim, values] of Object.entries(table)) {
         for (const value of right[claim] === undefined ? values : [...values, [right[claim]]]) {
           const { status, refusal } = kind === 'app'
@@ -74,7 +74,7 @@ for (const version of ['1.0', '2.0'] as const) {
             : await poll(appClaims(version), subjectClaims(version, { [claim]: value }))
           const name = `${claim} ${JSON.stringify(value)}`
           t.equal(status, 401, name)
-          // The wrong version or tenant shows first in a claim that depends on it.
+          // A wrong version or tenant is first noticed in the issuer.
           const told = claim === 'ver' && (value === '1.0' || value === '2.0') ? 'iss' : claim === 'tid' && value === stranger ? 'iss' : claim
           t.match(refusal, { token: kind, claim: told, reason: String }, `${name}: logged`)
         }
@@ -83,12 +83,12 @@ for (const version of ['1.0', '2.0'] as const) {
   }
 }
 
-t.test('the two tokens may be of different versions, as they are for a day after a publisher has switched', async (t) => {
+t.test('the two tokens may have different versions, as after a change of the app registration', async (t) => {
   t.equal((await poll(appClaims('1.0'), subjectClaims('2.0'))).status, 200)
   t.equal((await poll(appClaims('2.0'), subjectClaims('1.0'))).status, 200)
 })
 
-t.test('the v2.0 audience is a uuid and compares without regard to case, the v1.0 audience does not', async (t) => {
+t.test('the v2.0 audience is compared without regard to case, the v1.0 audience exactly', async (t) => {
   const { aud: v1 } = appClaims('1.0')
   const { aud: v2 } = appClaims('2.0')
   t.equal((await poll(appClaims('2.0', { aud: String(v2).replaceAll('c', 'C') }))).status, 200)
@@ -104,13 +104,13 @@ t.test('a token of one version with the claims of the other is refused', async (
   }
 })
 
-t.test('app token and subject token are not accepted in each other\'s place', async (t) => {
+t.test('an app token is not accepted as the subject token, nor a subject token as the app token', async (t) => {
   t.match(await poll(subjectClaims('1.0'), appClaims('1.0')), { status: 401, refusal: { token: 'app', claim: 'idtyp', expected: 'app', received: '(absent)' } })
   t.match(await poll(appClaims('1.0'), appClaims('1.0')), { status: 401, refusal: { token: 'subject', claim: 'idtyp', expected: '(absent)', received: 'app' } })
   t.match(await poll(subjectClaims('1.0'), subjectClaims('1.0')), { status: 401, refusal: { token: 'app', claim: 'idtyp' } })
 })
 
-t.test('the app token is from the publisher\'s tenant, the subject token from the tenant that the header names', async (t) => {
+t.test('the app token must be from the publisher\'s tenant, the subject token from the tenant in the header', async (t) => {
   const inTenant = (tid: string) => ({ tid, iss: `https://sts.windows.net/${tid}/` })
   t.match(await poll(appClaims('1.0', inTenant(clientTenantId)), subjectClaims('1.0')), {
     status: 401,
@@ -122,14 +122,14 @@ t.test('the app token is from the publisher\'s tenant, the subject token from th
   })
 })
 
-t.test('a subject token for another of Fabric\'s applications than the app token\'s is refused', async (t) => {
+t.test('a subject token for another application than the app token\'s is refused', async (t) => {
   t.match(await poll(appClaims('1.0'), subjectClaims('2.0', { azp: otherFabricAppId })), {
     status: 401,
     refusal: { token: 'subject', claim: 'azp', expected: `${fabricAppId} (the app token's)`, received: otherFabricAppId }
   })
 })
 
-t.test('the scope is a whole word; without it a subject token that holds otherwise is answered 403', async (t) => {
+t.test('a subject token without the scope as a whole word is answered 403', async (t) => {
   for (const [scp, received] of [
     [undefined, '(absent)'],
     ['', '(empty)'],
@@ -151,7 +151,7 @@ t.test('the scope is a whole word; without it a subject token that holds otherwi
   t.equal(statusCode, 401)
 })
 
-t.test('the log names the option to look at', async (t) => {
+t.test('the log of a refusal names the option to check', async (t) => {
   for (const [version, changes, option] of [
     ['1.0', { aud: 'api://other' }, 'audience'],
     ['2.0', { aud: 'api://other' }, 'clientId'],
@@ -166,7 +166,7 @@ t.test('the log names the option to look at', async (t) => {
   }
 })
 
-t.test('what came is logged bounded, escaped and never when it looks like a token', async (t) => {
+t.test('a received claim is logged bounded and escaped, and not if it looks like a token', async (t) => {
   for (const [aud, received] of [
     [`x\r\n\u001b[31m"evil"\u2028${'ü'}\ud800`, 'x\\u000d\\u000a\\u001b[31m"evil"\\u2028\\u00fc\\ud800'],
     ['a'.repeat(300), `${'a'.repeat(256)}... (300 characters)`],
@@ -183,7 +183,7 @@ t.test('what came is logged bounded, escaped and never when it looks like a toke
   }
 })
 
-t.test('the kid that no published key has is logged bounded, escaped and never when it looks like a token', async (t) => {
+t.test('an unknown kid is logged bounded and escaped, and not if it looks like a token', async (t) => {
   const signature = String((await key.sign(appClaims('1.0'))).split('.')[2])
   for (const [kid, logged] of [
     ['q-23falevZhhD3hm9CQbkP5MQyU', 'q-23falevZhhD3hm9CQbkP5MQyU'],
@@ -200,16 +200,16 @@ t.test('the kid that no published key has is logged bounded, escaped and never w
   }
 })
 
-t.test('a token whose iat is not a number is refused for it', async (t) => {
+t.test('a token whose iat is not a number is refused', async (t) => {
   t.match(await poll(appClaims('1.0', { iat: `${today / 1000}` })), { status: 401, refusal: { token: 'app', claim: 'iat', reason: 'the claim is invalid' } })
 })
 
-t.test('a claim called __proto__ or constructor gives a token nothing', async (t) => {
+t.test('a claim named __proto__ or constructor does not replace a missing claim', async (t) => {
   const proto = JSON.parse(`{"__proto__":${JSON.stringify(appClaims('1.0'))}}`)
   t.match(await poll(proto), { status: 401, refusal: { claim: 'ver', received: '(absent)' } })
 })
 
-t.test('no token, nor the beginning of one, is in any line of the log', async (t) => {
+t.test('no log line contains a token or the beginning of one', async (t) => {
   t.ok(server.log.length > 500)
   t.notMatch(JSON.stringify(server.log), 'eyJ')
 })

@@ -15,7 +15,7 @@ export const fabricAppId = '00000009-0000-0000-c000-000000000000'
 export const otherFabricAppId = 'd2450708-699c-41e3-8077-b0c8341509aa'
 export const anyTenantIssuer = 'https://login.microsoftonline.com/{tenantid}/v2.0'
 
-/** The first second of a day on which nothing has expired yet. */
+/** The current time of the tests: no token has expired yet. */
 export const today = Date.UTC(2030, 0, 1)
 const seconds = today / 1000
 
@@ -75,7 +75,7 @@ export function headers (appToken: string, subjectToken?: string): Record<string
 
 export const options = { publisherTenantId, audience, clientId }
 
-/** Options with keys from memory; options of tests alone, so they are not in the type that the public sees. */
+/** Options with keys from memory. They are for tests only, so they are not in the public type. */
 export function optionsWith (keys: () => Promise<Response> | Response, changes: Partial<InternalAuthenticationOptions> = {}): AuthenticationOptions {
   const internal: InternalAuthenticationOptions = { ...options, [jwksFetch]: async () => keys(), ...changes }
   return internal
@@ -83,13 +83,13 @@ export function optionsWith (keys: () => Promise<Response> | Response, changes: 
 
 export interface TestServer {
   readonly app: FastifyInstance
-  /** What was logged, at any level. */
+  /** The log lines of all levels. */
   readonly log: Array<Record<string, unknown>>
-  /** How many requests got past the hook. */
+  /** The number of requests that passed the hook. */
   readonly passed: () => number
 }
 
-/** A server with one route behind the hook, which answers the caller; its clock stands at {@link today} unless told. */
+/** A server with one authenticated route that returns the caller. By default its clock is stopped at {@link today}. */
 export function serve (
   { keys, now = () => today, ...changes }:
   Partial<InternalAuthenticationOptions> & { keys: () => Promise<Response> | Response, now?: () => number }

@@ -12,20 +12,20 @@ function format (subjectToken: string, appToken: string): string {
   return `SubjectAndAppToken1.0 subjectToken="${subjectToken}", appToken="${appToken}"`
 }
 
-/** The header's tokens if all of it has the form that the hook asks for. */
+/** The tokens of a header if it and they have the required form. */
 function parse (value: string): { subjectToken: string, appToken: string } | undefined {
   const pair = splitAuthorization(value)
   return pair && isCompactJws(pair.appToken) && (pair.subjectToken === '' || isCompactJws(pair.subjectToken)) ? pair : undefined
 }
 
-t.test('what is formatted is parsed, with and without a subject token', async () => {
+t.test('a formatted header is parsed to the same tokens, with and without a subject token', async () => {
   fc.assert(fc.property(fc.oneof(fc.constant(''), jws), jws, (subjectToken, appToken) => {
     const parsed = parse(format(subjectToken, appToken))
     return parsed?.subjectToken === subjectToken && parsed.appToken === appToken
   }))
 })
 
-t.test('a header with anything put in, left out or replaced is another pair or none', async () => {
+t.test('a header with an inserted, removed or replaced character is refused or has another pair of tokens', async () => {
   const anything = fc.oneof(fc.string({ maxLength: 3 }), fc.constantFrom('"', ' ', ', ', '=', '.', 'eyJ', '\t', '\0', '", appToken="'))
   fc.assert(fc.property(fc.oneof(fc.constant(''), jws), jws, fc.nat(), fc.nat(4), anything, (subjectToken, appToken, at, gone, put) => {
     const header = format(subjectToken, appToken)
@@ -39,14 +39,14 @@ t.test('a header with anything put in, left out or replaced is another pair or n
 const token = 'eyJh.eyJi.c2ln'
 
 for (const [name, value] of Object.entries({
-  empty: '',
+  'an empty header': '',
   'the scheme alone': 'SubjectAndAppToken1.0',
   'the scheme and a space': 'SubjectAndAppToken1.0 ',
   'a lower-case scheme': format(token, token).replace('SubjectAndAppToken1.0', 'subjectandapptoken1.0'),
   'another version of the scheme': format(token, token).replace('1.0', '1.1'),
   'two spaces after the scheme': format(token, token).replace(' ', '  '),
   'a space in front': ' ' + format(token, token),
-  'a space behind': format(token, token) + ' ',
+  'a space at the end': format(token, token) + ' ',
   'no space after the comma': format(token, token).replace(', ', ','),
   'a space before the comma': format(token, token).replace(', ', ' , '),
   'spaces around =': format(token, token).replaceAll('=', ' = '),
@@ -59,7 +59,7 @@ for (const [name, value] of Object.entries({
   'no subject token': `SubjectAndAppToken1.0 appToken="${token}"`,
   'no app token': `SubjectAndAppToken1.0 subjectToken="${token}"`,
   'an empty app token': format(token, ''),
-  'the opening alone': 'SubjectAndAppToken1.0 subjectToken="',
+  'the beginning alone': 'SubjectAndAppToken1.0 subjectToken="',
   'a closing quote that is the opening one': `SubjectAndAppToken1.0 subjectToken="${token}", appToken="`,
   'two headers joined': `${format(token, token)}, ${format(token, token)}`,
   Bearer: `Bearer ${token}`,
@@ -77,12 +77,12 @@ for (const [name, value] of Object.entries({
   'unused bits that are not zero, after three characters': format(token, 'eyJh.eyJi.c2lnaGl'),
   'a token that does not begin with eyJ': format(token, 'aaaa.eyJi.c2ln')
 })) {
-  t.test(`refused: ${name}`, async (t) => {
+  t.test(`a malformed Authorization header is refused: ${name}`, async (t) => {
     t.equal(parse(value), undefined)
   })
 }
 
-t.test('a header of a megabyte, as Node takes it when its limit is raised, is looked at in linear time', async (t) => {
+t.test('a header of a megabyte is parsed in linear time', async (t) => {
   const long = 'a'.repeat(1_000_000)
   t.match(parse(format('', `eyJh.${long}.c2ln`)), { subjectToken: '' })
   t.equal(parse(format('', `eyJh.${long}.c2ln!`)), undefined)

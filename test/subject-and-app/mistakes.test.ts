@@ -7,7 +7,7 @@ import { subjectAndApp } from '../../lib/subject-and-app/plugin.js'
 import { clock, jwksFetch } from '../../lib/subject-and-app/signing-keys.js'
 import { createFabric, type Fabric, type HeadersOptions, type Registration } from '../../lib/testing/index.js'
 
-// What people configure wrongly, made for real: the line of the log has to name what to change.
+// Common mistakes in the configuration: the log line must name what to change.
 
 const seconds = Math.floor(Date.now() / 1000)
 const customer = 'b35d81f7-0e6c-4a92-b7d8-2c41e9f5036a'
@@ -20,13 +20,13 @@ const china = { authority: 'https://login.partner.microsoftonline.cn', issuerV1:
 const usGovernment = { authority: 'https://login.microsoftonline.us' }
 
 interface Mistake {
-  /** What is configured, where it differs from what is right. */
+  /** The options that differ from the correct ones. */
   options?: Partial<InternalAuthenticationOptions>
   /** The cloud that issues the tokens. */
   cloud?: Partial<Registration>
-  /** How the tokens differ from good ones. */
+  /** Differences of the tokens from valid ones. */
   call?: HeadersOptions
-  /** What `jwksUri` answers, where it differs from what it should. */
+  /** The response of `jwksUri`, if it differs from the correct one. */
   keys?: (right: JSONWebKeySet) => JSONWebKeySet | Response
   status?: 403 | 503
   /** The line of the log. */
@@ -42,7 +42,7 @@ const mistakes: Record<string, Mistake> = {
     options: { audience: uri.replace('/1', '/2') },
     line: { token: 'app', claim: 'aud', expected: uri.replace('/1', '/2'), received: uri, option: 'audience' }
   },
-  'audience lacks the client id, which v1.0 tokens have': {
+  'audience lacks the client ID of v1.0 tokens': {
     call: withClaims({ aud: clientId }),
     line: { token: 'app', claim: 'aud', expected: uri, received: clientId, option: 'audience', hint: /\[Application ID URI, client id\]/ }
   },
@@ -155,14 +155,14 @@ const mistakes: Record<string, Mistake> = {
       reason: 'the token has expired', token: 'app', claim: 'exp', expected: 'less than 30 seconds ago', received: '82400 seconds ago', option: 'clockTolerance', hint: /clock/
     }
   },
-  'the key endpoint is behind a page to sign in': {
+  'the key endpoint redirects to a sign-in page': {
     keys: () => new Response('', { status: 302, headers: { location: 'https://signin.contoso.example/?secret' } }),
     status: 503,
     line: {
       msg: 'SubjectAndApp signing keys could not be retrieved', err: { message: /302 with a redirect to signin\.contoso\.example/ }, jwksUri: publicKeys
     }
   },
-  'the path of jwksUri has a typing error': {
+  'the path of jwksUri has a typo': {
     options: { jwksUri: 'https://login.microsoftonline.com/common/discovery/v2.0/key' },
     keys: () => new Response('', { status: 404 }),
     status: 503,
@@ -172,7 +172,7 @@ const mistakes: Record<string, Mistake> = {
   }
 }
 
-/** A Fabric for each cloud: to make its keys takes a while. */
+/** One simulated Fabric for each cloud, because generating keys is slow. */
 const fabrics = new Map<string, Fabric>()
 
 function fabricOf (cloud: Partial<Registration> = {}): Fabric {
@@ -185,7 +185,7 @@ function fabricOf (cloud: Partial<Registration> = {}): Fabric {
 const refusals = new Set<string>()
 
 for (const [name, { options, cloud, call, keys = (right: JSONWebKeySet) => right, status = 401, line }] of Object.entries(mistakes)) {
-  t.test(`the log says what to change where ${name}`, async (t) => {
+  t.test(`the log names what to change when ${name}`, async (t) => {
     const fabric = fabricOf(cloud)
     const log: Array<Record<string, unknown>> = []
     const app = Fastify({ logger: { level: 'trace', stream: { write: (line) => { log.push(JSON.parse(line)) } } } })
@@ -197,7 +197,7 @@ for (const [name, { options, cloud, call, keys = (right: JSONWebKeySet) => right
     }
     const authentication: InternalAuthenticationOptions = { publisherTenantId: publisher, audience: uri, clientId, [jwksFetch]: fetchKeys, ...options }
     await app.register(subjectAndApp, authentication)
-    app.get('/', { onRequest: app.authenticateSubjectAndApp }, async () => t.fail('nobody gets past'))
+    app.get('/', { onRequest: app.authenticateSubjectAndApp }, async () => t.fail('the request passed the hook'))
 
     const headers = await fabric.headers(call)
     const { statusCode, headers: { date, ...answered }, body } = await app.inject({ url: '/', headers })
@@ -206,11 +206,11 @@ for (const [name, { options, cloud, call, keys = (right: JSONWebKeySet) => right
     const found = log.find(({ msg }) => msg === (line.msg ?? 'SubjectAndApp authentication refused'))
     t.match(found, line)
     const { option, hint, jwksUri } = found ?? {}
-    t.ok(option ?? hint ?? jwksUri, 'it names the option, or what is wrong in the app registration')
+    t.ok(option ?? hint ?? jwksUri, 'the log names an option, a hint or the address of the keys')
     t.notMatch(JSON.stringify(log), /(?<![\w-])eyJ[\w-]{10}|secret/)
   })
 }
 
-t.test('whatever is wrong, a caller who is refused receives the same bytes', async (t) => {
+t.test('every refused caller receives the same bytes, whatever the reason', async (t) => {
   t.equal(refusals.size, 1)
 })

@@ -7,7 +7,7 @@ const clientId = 'CCCCCCCC-0000-4000-8000-000000000003'
 const audience = 'api://contoso.example/Workload'
 const options = { publisherTenantId, audience, clientId }
 
-t.test('three options are enough, the rest has its defaults', async (t) => {
+t.test('three options are required, and the others have defaults', async (t) => {
   t.same(checkAuthenticationOptions({ ...options, authority: undefined }), {
     publisherTenantId: publisherTenantId.toLowerCase(),
     audience: [audience],
@@ -23,7 +23,7 @@ t.test('three options are enough, the rest has its defaults', async (t) => {
   })
 })
 
-t.test('the address of the keys follows the authority, and a trailing slash does not matter', async (t) => {
+t.test('the default of jwksUri is derived from authority, and a trailing slash is ignored', async (t) => {
   const { authority, issuerV1, jwksUri } = checkAuthenticationOptions({
     ...options, authority: 'https://login.microsoftonline.us/', issuerV1: 'https://sts.example/'
   })
@@ -32,7 +32,7 @@ t.test('the address of the keys follows the authority, and a trailing slash does
   t.equal(jwksUri, 'https://login.microsoftonline.us/common/discovery/v2.0/keys')
 })
 
-t.test('everything may be given', async (t) => {
+t.test('every option can be set', async (t) => {
   const given = {
     publisherTenantId: publisherTenantId.toLowerCase(),
     audience: [audience, clientId],
@@ -49,7 +49,7 @@ t.test('everything may be given', async (t) => {
   t.same(checkAuthenticationOptions(given), given)
 })
 
-t.test('plain http is for loopback alone', async (t) => {
+t.test('plain http is accepted for loopback addresses only', async (t) => {
   for (const host of ['127.0.0.1:8080', '127.255.0.9', '[::1]:8080', 'localhost:8080', 'LOCALHOST', '127.1']) {
     t.doesNotThrow(() => checkAuthenticationOptions({ ...options, jwksUri: `http://${host}/keys` }), host)
     t.doesNotThrow(() => checkAuthenticationOptions({ ...options, authority: `http://${host}` }), host)
@@ -61,7 +61,7 @@ t.test('plain http is for loopback alone', async (t) => {
 })
 
 for (const [name, given, message] of [
-  ['nothing', undefined, /takes an object of options with "publisherTenantId" \(the Directory/],
+  ['undefined', undefined, /takes an object of options with "publisherTenantId" \(the Directory/],
   ['null', null, /takes an object/],
   ['true', true, /takes an object/],
   ['a list', [options], /takes an object/],
@@ -70,47 +70,47 @@ for (const [name, given, message] of [
   ['no audience', { publisherTenantId, clientId }, /needs "audience" \(its Application ID URI/],
   ['no client id', { publisherTenantId, audience, clientId: undefined }, /needs "clientId" \(its Application \(client\) ID/],
   ['an unknown option', { ...options, tenantId: clientId }, /Unknown SubjectAndApp option "tenantId": the options are publisherTenantId, /],
-  ['a tenant that is a name', { ...options, publisherTenantId: 'contoso.example' }, /"publisherTenantId" has to be a UUID.* not "contoso.example"/],
-  ['a uuid as urn', { ...options, clientId: `urn:uuid:${clientId}` }, /"clientId" has to be a UUID/],
-  ['a uuid in braces', { ...options, clientId: `{${clientId}}` }, /"clientId" has to be a UUID/],
-  ['a uuid and a line feed', { ...options, clientId: `${clientId}\n` }, /"clientId" has to be a UUID/],
-  ['a uuid that is a list', { ...options, clientId: [clientId] }, /"clientId" has to be a UUID.* not an array/],
+  ['the name of a tenant', { ...options, publisherTenantId: 'contoso.example' }, /"publisherTenantId" has to be a UUID.* not "contoso.example"/],
+  ['a UUID with the prefix urn:uuid:', { ...options, clientId: `urn:uuid:${clientId}` }, /"clientId" has to be a UUID/],
+  ['a UUID in braces', { ...options, clientId: `{${clientId}}` }, /"clientId" has to be a UUID/],
+  ['a UUID with a line feed', { ...options, clientId: `${clientId}\n` }, /"clientId" has to be a UUID/],
+  ['a list of UUIDs', { ...options, clientId: [clientId] }, /"clientId" has to be a UUID.* not an array/],
   ['an empty audience', { ...options, audience: '' }, /"audience" has to be the Application ID URI/],
   ['an audience with a space', { ...options, audience: `${audience} ` }, /"audience" has to be the Application ID URI/],
-  ['no audience in the list', { ...options, audience: [] }, /"audience" has to be a list of at least one/],
+  ['an empty list of audiences', { ...options, audience: [] }, /"audience" has to be a list of at least one/],
   ['an audience that is a number', { ...options, audience: [audience, 1] }, /"audience".* not 1/],
-  ['an authority that is no URL', { ...options, authority: 'login.microsoftonline.com' }, /"authority" has to be an https:/],
+  ['an authority that is not a URL', { ...options, authority: 'login.microsoftonline.com' }, /"authority" has to be an https:/],
   ['an authority with the tenant', { ...options, authority: `https://a.example/${publisherTenantId}` }, /"authority".* as https:\/\/a\.example, not/],
   ['an authority with a query', { ...options, authority: 'https://a.example/?x' }, /"authority".*without tenant/],
   ['an issuer with the tenant', { ...options, issuerV1: `https://a.example/${publisherTenantId}/` }, /"issuerV1".*without tenant/],
-  ['keys of {tenantid}', { ...options, jwksUri: 'https://login.microsoftonline.com/{tenantid}/discovery/v2.0/keys' }, /"jwksUri" has to be the address of the keys of all tenants, without a placeholder.*\{tenantid\}/],
-  ['keys of an encoded placeholder', { ...options, jwksUri: 'https://login.microsoftonline.com/%7Btenant%7D/discovery/v2.0/keys' }, /"jwksUri".*placeholder/],
-  ['keys of <tenant>', { ...options, jwksUri: 'https://login.microsoftonline.com/<tenant>/discovery/v2.0/keys' }, /"jwksUri".*placeholder/],
-  ['keys of a shell variable', { ...options, jwksUri: 'https://login.microsoftonline.com/$TENANT_ID/discovery/v2.0/keys' }, /"jwksUri".*placeholder/],
-  ['keys of :tenant', { ...options, jwksUri: 'https://login.microsoftonline.com/:tenant/discovery/v2.0/keys' }, /"jwksUri".*placeholder/],
-  ['keys for {clientId}', { ...options, jwksUri: 'https://login.microsoftonline.com/common/discovery/v2.0/keys?appid={clientId}' }, /"jwksUri".*placeholder/],
-  ['keys from a file', { ...options, jwksUri: 'file:///keys.json' }, /"jwksUri" has to be an https:/],
-  ['keys from an object', { ...options, jwksUri: new URL('https://a.example') }, /"jwksUri" has to be an https:/],
-  ['no Fabric', { ...options, fabricAppIds: [] }, /"fabricAppIds" has to be a list of at least one/],
-  ['Fabric as a string', { ...options, fabricAppIds: clientId }, /"fabricAppIds" has to be a list/],
-  ['Fabric by name', { ...options, fabricAppIds: ['Fabric'] }, /"fabricAppIds" has to be a UUID/],
+  ['a jwksUri with {tenantid}', { ...options, jwksUri: 'https://login.microsoftonline.com/{tenantid}/discovery/v2.0/keys' }, /"jwksUri" has to be the address of the keys of all tenants, without a placeholder.*\{tenantid\}/],
+  ['a jwksUri with an encoded placeholder', { ...options, jwksUri: 'https://login.microsoftonline.com/%7Btenant%7D/discovery/v2.0/keys' }, /"jwksUri".*placeholder/],
+  ['a jwksUri with <tenant>', { ...options, jwksUri: 'https://login.microsoftonline.com/<tenant>/discovery/v2.0/keys' }, /"jwksUri".*placeholder/],
+  ['a jwksUri with a shell variable', { ...options, jwksUri: 'https://login.microsoftonline.com/$TENANT_ID/discovery/v2.0/keys' }, /"jwksUri".*placeholder/],
+  ['a jwksUri with :tenant', { ...options, jwksUri: 'https://login.microsoftonline.com/:tenant/discovery/v2.0/keys' }, /"jwksUri".*placeholder/],
+  ['a jwksUri with {clientId}', { ...options, jwksUri: 'https://login.microsoftonline.com/common/discovery/v2.0/keys?appid={clientId}' }, /"jwksUri".*placeholder/],
+  ['a jwksUri of a file', { ...options, jwksUri: 'file:///keys.json' }, /"jwksUri" has to be an https:/],
+  ['a jwksUri that is a URL object', { ...options, jwksUri: new URL('https://a.example') }, /"jwksUri" has to be an https:/],
+  ['an empty list of fabricAppIds', { ...options, fabricAppIds: [] }, /"fabricAppIds" has to be a list of at least one/],
+  ['fabricAppIds as a string', { ...options, fabricAppIds: clientId }, /"fabricAppIds" has to be a list/],
+  ['fabricAppIds that are not UUIDs', { ...options, fabricAppIds: ['Fabric'] }, /"fabricAppIds" has to be a UUID/],
   ['two scopes', { ...options, requiredScope: 'A B' }, /"requiredScope" has to be the name of one scope/],
-  ['no scope', { ...options, requiredScope: '' }, /"requiredScope"/],
-  ['a scope that is none', { ...options, requiredScope: null }, /"requiredScope".* not null/],
-  ['another word for optional', { ...options, subjectToken: false }, /"subjectToken" has to be "optional" or "required", not false/],
-  ['a tolerance beyond a minute', { ...options, clockTolerance: 61 }, /"clockTolerance" has to be a whole number from 0 to 60/],
-  ['a tolerance below zero', { ...options, clockTolerance: -1 }, /"clockTolerance"/],
-  ['a tolerance that is not a number', { ...options, clockTolerance: NaN }, /"clockTolerance"/],
-  ['a tolerance as a string', { ...options, clockTolerance: '60' }, /"clockTolerance"/],
-  ['half a token', { ...options, tokenCacheSize: 0.5 }, /"tokenCacheSize" has to be a whole number/],
-  ['endless memory', { ...options, tokenCacheSize: Infinity }, /"tokenCacheSize"/]
+  ['an empty scope', { ...options, requiredScope: '' }, /"requiredScope"/],
+  ['a scope that is null', { ...options, requiredScope: null }, /"requiredScope".* not null/],
+  ['an unknown value of subjectToken', { ...options, subjectToken: false }, /"subjectToken" has to be "optional" or "required", not false/],
+  ['a clockTolerance of more than a minute', { ...options, clockTolerance: 61 }, /"clockTolerance" has to be a whole number from 0 to 60/],
+  ['a negative clockTolerance', { ...options, clockTolerance: -1 }, /"clockTolerance"/],
+  ['a clockTolerance that is NaN', { ...options, clockTolerance: NaN }, /"clockTolerance"/],
+  ['a clockTolerance as a string', { ...options, clockTolerance: '60' }, /"clockTolerance"/],
+  ['a fraction as tokenCacheSize', { ...options, tokenCacheSize: 0.5 }, /"tokenCacheSize" has to be a whole number/],
+  ['an infinite tokenCacheSize', { ...options, tokenCacheSize: Infinity }, /"tokenCacheSize"/]
 ] as const) {
-  t.test(`refused: ${name}`, async (t) => {
+  t.test(`the authentication options are refused with ${name}`, async (t) => {
     t.throws(() => checkAuthenticationOptions(given), { name: 'TypeError', message })
   })
 }
 
-t.test('a password in an address is refused and not repeated', async (t) => {
+t.test('an address with a password is refused, and the error does not contain it', async (t) => {
   for (const jwksUri of ['https://user:secret@a.example/keys', 'https://user@a.example/keys', 'https://a.example/keys#secret']) {
     t.throws(() => checkAuthenticationOptions({ ...options, jwksUri }), { message: /without user, password and #/ })
     t.throws(() => checkAuthenticationOptions({ ...options, jwksUri }), { message: /^(?!.*secret)/ })

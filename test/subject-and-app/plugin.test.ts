@@ -34,13 +34,13 @@ const refused = {
   }
 }
 
-t.test('the caller is who the tokens say, at first sight and after', async (t) => {
+t.test('the caller has the claims of the tokens, with new and with cached tokens', async (t) => {
   const { app } = serve({ keys })
   t.teardown(() => app.close())
   for (let round = 0; round < 2; round++) {
     const response = await app.inject({ url: '/caller', headers: { ...headers(appToken, subjectToken), 'x-ms-client-tenant-id': clientTenantId.toUpperCase() } })
     t.same(response.json(), {
-      // The token is there for on-behalf-of calls, and in no serialization of the caller.
+      // The token is for on-behalf-of calls, and not in a serialization of the caller.
       caller: { tenantId: clientTenantId, app: { claims: appClaims('1.0') }, subject: { claims: subjectClaims('1.0') } },
       subjectToken
     })
@@ -49,7 +49,7 @@ t.test('the caller is who the tokens say, at first sight and after', async (t) =
   }
 })
 
-t.test('nobody can change a caller for the next request', async (t) => {
+t.test('a request cannot change the caller of the next request', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(subjectAndApp, optionsWith(keys))
@@ -63,7 +63,7 @@ t.test('nobody can change a caller for the next request', async (t) => {
   t.equal((await app.inject({ url: '/', headers: headers(realApp, realSubject) })).body, 'true')
 })
 
-t.test('whatever is wrong with the headers, the answer is one and the same, and the log alone knows why', async (t) => {
+t.test('the response is the same for every problem of the headers, and only the log has the reason', async (t) => {
   const { app, log, passed } = serve({ keys })
   t.teardown(() => app.close())
   const good = headers(appToken, subjectToken)
@@ -94,7 +94,7 @@ t.test('whatever is wrong with the headers, the answer is one and the same, and 
   t.notMatch(JSON.stringify(log), 'eyJ')
 })
 
-t.test('the tenant may come in ms-client-tenant-id, by the same rules, and two tenants that differ are refused', async (t) => {
+t.test('the tenant may be in ms-client-tenant-id, with the same rules, and two different tenants are refused', async (t) => {
   const { app } = serve({ keys })
   t.teardown(() => app.close())
   const { 'x-ms-client-tenant-id': tenant = '', ...others } = headers(appToken)
@@ -106,7 +106,7 @@ t.test('the tenant may come in ms-client-tenant-id, by the same rules, and two t
   t.equal(await statusOf({ 'ms-client-tenant-id': clientId, 'x-ms-client-tenant-id': tenant }), 401)
 })
 
-t.test('a header that an adapter hands over as a list is refused, as a repeated one', async (t) => {
+t.test('a header that an adapter passes as a list is refused as repeated', async (t) => {
   const authenticate = (authorization: string | string[]) =>
     ({ headers: { ...headers(appToken), authorization } }) as unknown as IncomingMessage
   const app = Fastify()
@@ -119,7 +119,7 @@ t.test('a header that an adapter hands over as a list is refused, as a repeated 
   await t.rejects(app.authenticateSubjectAndApp(request([authorization(token)])), { message: 'The request could not be authenticated.' })
 })
 
-t.test('of two Authorization headers on the wire neither counts, though Node hands on the first', async (t) => {
+t.test('a request with two Authorization headers is refused, although Node keeps the first', async (t) => {
   const { app, passed } = serve({ keys })
   t.teardown(() => app.close())
   await app.listen({ host: '127.0.0.1', port: 0 })
@@ -135,7 +135,7 @@ t.test('of two Authorization headers on the wire neither counts, though Node han
   t.equal(passed(), 1)
 })
 
-t.test('a server that joins repeated headers changes nothing', async (t) => {
+t.test('a request with two Authorization headers is refused by a server with joinDuplicateHeaders', async (t) => {
   const app = Fastify({ serverFactory: (handler) => http.createServer({ joinDuplicateHeaders: true }, handler) })
   t.teardown(() => app.close())
   await app.register(subjectAndApp, optionsWith(keys))
@@ -149,7 +149,7 @@ t.test('a server that joins repeated headers changes nothing', async (t) => {
   t.equal(response.statusCode, 401)
 })
 
-t.test('over HTTP/2 it is the same', async (t) => {
+t.test('requests over HTTP/2 are authenticated by the same rules', async (t) => {
   const app = Fastify({ http2: true })
   t.teardown(() => app.close())
   await app.register(subjectAndApp, optionsWith(keys, { [clock]: () => today }))
@@ -168,7 +168,7 @@ t.test('over HTTP/2 it is the same', async (t) => {
   await once(client, 'close')
 })
 
-t.test('JOSE header: RS256 with a kid of the set, and nothing that would change what is verified by what', async (t) => {
+t.test('a token is accepted only with RS256, a kid of the key set and no other key in its JOSE header', async (t) => {
   const { app, log, passed } = serve({ keys })
   t.teardown(() => app.close())
   const unsigned = (header: object, claims: unknown = appClaims('1.0')) =>
@@ -204,7 +204,7 @@ t.test('JOSE header: RS256 with a kid of the set, and nothing that would change 
   }
 })
 
-t.test('a changed letter anywhere in a token is enough to be refused, also when the token itself was just accepted', async (t) => {
+t.test('a token with one changed character is refused, also when the original token is cached', async (t) => {
   const { app, passed } = serve({ keys })
   t.teardown(() => app.close())
   t.equal((await app.inject({ url: '/caller', headers: headers(appToken, subjectToken) })).statusCode, 200)
@@ -215,7 +215,7 @@ t.test('a changed letter anywhere in a token is enough to be refused, also when 
   t.equal(passed(), 1)
 })
 
-t.test('a pair of which one does not verify is refused, whichever it is', async (t) => {
+t.test('a pair is refused if either of its tokens has an invalid signature', async (t) => {
   const stranger = await makeKey('one')
   const { app, log, passed } = serve({ keys })
   t.teardown(() => app.close())
@@ -230,7 +230,7 @@ t.test('a pair of which one does not verify is refused, whichever it is', async 
   t.equal(passed(), 0)
 })
 
-t.test('under subjectToken: required, a call without a user is refused', async (t) => {
+t.test('with subjectToken: required, a call without a user is refused', async (t) => {
   const { app, log } = serve({ keys, subjectToken: 'required' })
   t.teardown(() => app.close())
   t.equal((await app.inject({ url: '/caller', headers: headers(appToken) })).statusCode, 401)
@@ -238,7 +238,7 @@ t.test('under subjectToken: required, a call without a user is refused', async (
   t.match(log.find(({ msg }) => msg === 'SubjectAndApp authentication refused'), { token: 'subject', option: 'subjectToken' })
 })
 
-t.test('a token that the user has not given the scope for is answered 403, for good', async (t) => {
+t.test('the response to a subject token without the scope is 403, and permanent', async (t) => {
   const { app } = serve({ keys })
   t.teardown(() => app.close())
   app.setErrorHandler((error) => error)
@@ -247,7 +247,7 @@ t.test('a token that the user has not given the scope for is answered 403, for g
   t.equal(response.headers['www-authenticate'], undefined)
 })
 
-t.test('what the error handler gets says all that the contract\'s ErrorResponse needs', async (t) => {
+t.test('the error that the error handler gets has all properties of an ErrorResponse', async (t) => {
   const { app } = serve({ keys })
   t.teardown(() => app.close())
   const errors: unknown[] = []
@@ -260,7 +260,7 @@ t.test('what the error handler gets says all that the contract\'s ErrorResponse 
   ])
 })
 
-t.test('without keys the answer is 503, and no longer than that', async (t) => {
+t.test('the response is 503 until signing keys are available', async (t) => {
   let now = today
   let up = false
   const { app, log, passed } = serve({ keys: () => up ? keys() : new Response('down', { status: 500 }), now: () => now })
@@ -276,7 +276,7 @@ t.test('without keys the answer is 503, and no longer than that', async (t) => {
   t.match(log.find(({ msg }) => msg === 'SubjectAndApp authentication unavailable'), {
     level: 40, reqId: /./, err: { type: 'SigningKeysUnavailable', stack: /500|200 OK/ }
   })
-  t.equal((await app.inject({ url: '/caller' })).statusCode, 401, 'what needs no key is refused as ever')
+  t.equal((await app.inject({ url: '/caller' })).statusCode, 401, 'a request that needs no key is refused with 401')
 
   up = true
   now += 4000
@@ -297,7 +297,7 @@ t.test('without keys the answer is 503, and no longer than that', async (t) => {
   t.notMatch(JSON.stringify(log), 'eyJ')
 })
 
-t.test('after a day without the endpoint, tokens that were accepted are answered 503 too', async (t) => {
+t.test('after a day without the key endpoint, the response is 503 for cached tokens too', async (t) => {
   let now = today
   let up = true
   const exp = today / 1000 + 100 * 3600
@@ -312,7 +312,7 @@ t.test('after a day without the endpoint, tokens that were accepted are answered
   t.equal((await app.inject({ url: '/caller', headers: long })).statusCode, 503)
 })
 
-t.test('an accepted token is refused from the look on at which its key has gone', async (t) => {
+t.test('a cached token is refused after the fetch in which its key is missing', async (t) => {
   let now = today
   const successor = await makeKey('two')
   let published = [key.jwk]
@@ -327,7 +327,7 @@ t.test('an accepted token is refused from the look on at which its key has gone'
   t.equal(await status(appToken), 401)
 })
 
-t.test('a key of one tenant signs for no other', async (t) => {
+t.test('a key that is bound to one tenant does not sign for another tenant', async (t) => {
   const bound = await makeKey('bound', anyTenantIssuer.replace('{tenantid}', clientTenantId))
   const { app } = serve({ keys: () => Response.json({ keys: [key.jwk, bound.jwk] }) })
   t.teardown(() => app.close())
@@ -339,7 +339,7 @@ t.test('a key of one tenant signs for no other', async (t) => {
   }
 })
 
-t.test('many first sights of one token at once all get the same answer', async (t) => {
+t.test('simultaneous requests with one new token get the same response', async (t) => {
   const { app, passed } = serve({ keys })
   t.teardown(() => app.close())
   const forged = await (await makeKey('one')).sign(appClaims('1.0'))
@@ -349,7 +349,7 @@ t.test('many first sights of one token at once all get the same answer', async (
   t.equal(passed(), 100)
 })
 
-t.test('tokens are verified also while a test of the host has put its own timers in place of Node\'s', async (t) => {
+t.test('tokens are verified while a test of the host mocks the timers of Node', async (t) => {
   const { app } = serve({ keys })
   t.teardown(() => app.close())
   await app.ready()
@@ -366,7 +366,7 @@ t.test('tokens are verified also while a test of the host has put its own timers
   }
 })
 
-t.test('an error that says nothing of the tokens is a 500, not a way in', async (t) => {
+t.test('an unexpected error in the authentication is a 500, and refuses the request', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   const failing = buildAuthenticationHook({ authenticate: async () => { throw new Error('unforeseen') } }, { write: () => {} })
@@ -374,13 +374,13 @@ t.test('an error that says nothing of the tokens is a 500, not a way in', async 
   t.equal((await app.inject('/')).statusCode, 500)
 })
 
-t.test('an answer without a body is no set of keys', async (t) => {
+t.test('a response without a body is not a key set', async (t) => {
   const { app } = serve({ keys: () => new Response() })
   t.teardown(() => app.close())
   t.equal((await app.inject({ url: '/caller', headers: headers(appToken) })).statusCode, 503)
 })
 
-t.test('an error of jose that says nothing of the token is not taken for a refusal', async (t) => {
+t.test('an unexpected error of jose is thrown, and is not a refusal', async (t) => {
   const checked = checkAuthenticationOptions(options)
   const now = () => NaN
   const publicKey = await crypto.subtle.importKey('jwk', key.jwk, { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, true, ['verify'])
@@ -388,7 +388,7 @@ t.test('an error of jose that says nothing of the token is not taken for a refus
   await t.rejects(verify(decode('app', appToken, checked) as UnverifiedToken, { signingKeys, options: checked, now }), { name: 'TypeError' })
 })
 
-t.test('options that do not add up are refused at registration', async (t) => {
+t.test('invalid options are refused at registration', async (t) => {
   const { publisherTenantId, audience } = options
   await t.rejects(async () => await Fastify().register(subjectAndApp, { publisherTenantId, audience } as typeof options), {
     name: 'TypeError', message: /also needs "clientId"/
@@ -396,14 +396,14 @@ t.test('options that do not add up are refused at registration', async (t) => {
   await t.rejects(async () => await Fastify().register(subjectAndApp, {} as typeof options), { name: 'TypeError', message: /also needs/ })
 })
 
-t.test('Fastify\'s own options are not mistaken for ours', async (t) => {
+t.test('Fastify\'s own options are accepted at registration of subjectAndApp', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(subjectAndApp, { ...optionsWith(keys), prefix: '/fabric', logLevel: 'warn' })
   t.ok(app.hasDecorator('authenticateSubjectAndApp'))
 })
 
-t.test('a scope may have an authentication of its own beside its parent\'s', async (t) => {
+t.test('a scope can register another subjectAndApp than its parent', async (t) => {
   const { app } = serve({ keys })
   t.teardown(() => app.close())
   const now = Math.floor(Date.now() / 1000)
@@ -420,7 +420,7 @@ t.test('a scope may have an authentication of its own beside its parent\'s', asy
   t.equal((await app.inject({ url: '/caller', headers: headers(token) })).statusCode, 401)
 })
 
-t.test('a start does not wait for the keys, and begins to fetch them', async (t) => {
+t.test('a server starts to fetch the keys when it listens, and does not wait for them', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   const asked = pending<void>()

@@ -5,7 +5,7 @@ import { badClaim, Refusal, unexpectedClaim } from '../../lib/subject-and-app/re
 
 const MINUTE = 60_000
 
-/** A log of refusals by a clock that the test moves, and the lines that it has written. */
+/** A log of refusals with a clock that the test sets, and its lines. */
 function setUp () {
   const lines: Array<Record<string, unknown> & { level: string }> = []
   const time = { now: 0 }
@@ -33,7 +33,7 @@ t.test('the first refusal of a kind is logged at warn, the following at info, al
   })))
 })
 
-t.test('code, token and claim make a kind', async (t) => {
+t.test('refusals with the same code, token and claim are of one kind', async (t) => {
   const { lines, write } = setUp()
   for (const refusal of [
     unexpectedAudience('a'), unexpectedClaim('subject', 'aud', { expected: 'x', received: 'y' }), badClaim('app', 'oid', 'ClaimNotUuid'),
@@ -45,7 +45,7 @@ t.test('code, token and claim make a kind', async (t) => {
   t.same(lines.map(({ level }) => level), ['warn', 'info', 'warn', 'info', 'warn', 'info', 'warn', 'info', 'warn', 'info'])
 })
 
-t.test('while refusals go on, one every ten minutes is logged at warn, with the number since the last warning', async (t) => {
+t.test('one refusal of a kind is logged at warn every ten minutes, with the number since the last warning', async (t) => {
   const { lines, time, write } = setUp()
   for (let minute = 0; minute <= 30; minute++) {
     time.now = minute * MINUTE
@@ -55,7 +55,7 @@ t.test('while refusals go on, one every ten minutes is logged at warn, with the 
   t.equal(lines.length, 31)
 })
 
-t.test('a caller cannot make new kinds, or flood the log at warn, by the values that it sends', async (t) => {
+t.test('a caller cannot flood the log at warn, because the values that it sends make no new kinds', async (t) => {
   const { lines, time, write } = setUp()
   for (let i = 0; i < 10_000; i++) {
     time.now += 6

@@ -25,7 +25,7 @@ const keys = (...jwks: object[]): RequestListener => (_, response) => response.e
 const hang: RequestListener = () => {}
 const redirect = (location: string): RequestListener => (_, response) => response.writeHead(302, { location }).end()
 
-/** A key endpoint on loopback, and keys that are fetched from it by a clock that stands still until it is moved. */
+/** A key endpoint on loopback, and signing keys that are fetched from it, with a clock that the test sets. */
 async function setUp (t: Test, answer: RequestListener, options: Partial<SigningKeysOptions> = {}) {
   const endpoint = { answer, requests: 0, now: today, warnings: [] as unknown[], server: createServer() }
   endpoint.server.on('request', (request, response) => {
@@ -54,7 +54,7 @@ async function listen (server: Server, port: number): Promise<void> {
   await once(server, 'listening')
 }
 
-t.test('the set is fetched at first need, once for all who need it, and then asked no more', async (t) => {
+t.test('the key set is fetched once, on first use, for all simultaneous requests', async (t) => {
   const { endpoint, find } = await setUp(t, keys(one.jwk, two.jwk))
   const found = await Promise.all([find('one'), find('two'), find('one')])
   t.same(found.map((key) => key?.kid), ['one', 'two', 'one'])
@@ -64,23 +64,23 @@ t.test('the set is fetched at first need, once for all who need it, and then ask
 })
 
 const failures: Record<string, RequestListener> = {
-  'the connection is cut': (request) => request.socket.destroy(),
-  'the answer is cut': (request, response) => {
+  'the connection is closed': (request) => request.socket.destroy(),
+  'the response is incomplete': (request, response) => {
     response.writeHead(200, { 'content-length': 1000 }).write('{"keys":[')
     setImmediate(() => request.socket.destroy())
   },
-  'it hangs': hang,
-  'it hangs after the headers': (_, response) => { response.writeHead(200).write('{"keys":[') },
-  'it answers 500': (_, response) => response.writeHead(500).end('{"keys":[]}'),
-  'it answers 500 without end': (_, response) => { response.writeHead(500).write('…') },
-  'it answers 204': (_, response) => response.writeHead(204).end(),
-  'it answers garbage': (_, response) => response.end('<html>'),
-  'it answers JSON that is no JWK set': (_, response) => response.end('{"keys":{}}'),
-  'it redirects': (request, response) => request.url === '/keys' ? response.writeHead(302, { location: '/moved' }).end() : keys(one.jwk, two.jwk)(request, response),
+  'the endpoint hangs': hang,
+  'the endpoint hangs after the headers': (_, response) => { response.writeHead(200).write('{"keys":[') },
+  'the endpoint answers 500': (_, response) => response.writeHead(500).end('{"keys":[]}'),
+  'the endpoint answers 500 with an endless body': (_, response) => { response.writeHead(500).write('…') },
+  'the endpoint answers 204': (_, response) => response.writeHead(204).end(),
+  'the endpoint answers with HTML': (_, response) => response.end('<html>'),
+  'the endpoint answers with JSON that is not a JWK set': (_, response) => response.end('{"keys":{}}'),
+  'the endpoint redirects': (request, response) => request.url === '/keys' ? response.writeHead(302, { location: '/moved' }).end() : keys(one.jwk, two.jwk)(request, response),
   'the set is empty': keys(),
   'the set has no usable key': keys({ ...two.jwk, use: 'enc' }),
-  'it answers 10 MB': (request, response) => keys(one.jwk, two.jwk, { kid: 'x'.repeat(10_000_000) })(request, response),
-  'it answers without end': (_, response) => {
+  'the endpoint answers with 10 MB': (request, response) => keys(one.jwk, two.jwk, { kid: 'x'.repeat(10_000_000) })(request, response),
+  'the endpoint answers without end': (_, response) => {
     const more = () => { while (!response.destroyed && response.write('x'.repeat(65_536))); }
     response.on('drain', more)
     more()
@@ -88,7 +88,7 @@ const failures: Record<string, RequestListener> = {
 }
 
 for (const [name, failure] of Object.entries(failures)) {
-  t.test(`${name}: without a set nothing can be told, and the first good answer is enough`, async (t) => {
+  t.test(`no keys are available while ${name} at the start, and the first valid response is enough`, async (t) => {
     const { endpoint, find } = await setUp(t, failure, { timing: { timeout: 1000 } })
     await t.rejects(find('one'), { name: 'SigningKeysUnavailable', retryAfter: 5, cause: { message: /./ } })
     await t.rejects(find('one'), SigningKeysUnavailable)
@@ -99,7 +99,7 @@ for (const [name, failure] of Object.entries(failures)) {
     t.match(await find('one'), { kid: 'one' })
   })
 
-  t.test(`${name}: the last good set goes on serving`, async (t) => {
+  t.test(`the last good key set stays in use while ${name}`, async (t) => {
     const { endpoint, signingKeys, find } = await setUp(t, keys(one.jwk), { timing: { timeout: 1000 } })
     const key = await find('one')
     endpoint.answer = failure
@@ -111,28 +111,28 @@ for (const [name, failure] of Object.entries(failures)) {
   })
 }
 
-t.test('a slow endpoint is waited for', async (t) => {
+t.test('a request waits for a slow key endpoint', async (t) => {
   const { find } = await setUp(t, (request, response) => { setTimeout(() => keys(one.jwk)(request, response), 50) })
   t.match(await find('one'), { kid: 'one' })
 })
 
-t.test('down at start: it recovers by itself', async (t) => {
+t.test('the keys are fetched in the background after the endpoint was down at the start', async (t) => {
   const { endpoint, signingKeys, find, port } = await setUp(t, keys(one.jwk), { timing: { coolDownWithoutKeys: 20 }, now: Date.now })
   endpoint.server.close()
   signingKeys.start()
   await t.rejects(find('one'), SigningKeysUnavailable)
   await listen(endpoint.server, port)
   await once(endpoint.server, 'request')
-  // Nobody but the timer has asked; its answer may still be on its way in.
+  // The timer caused this fetch; wait for its response.
   await signingKeys.refresh()
   t.match(await find('one'), { kid: 'one' })
 })
 
-t.test('23 hours without the endpoint are served from the last good set, 25 hours are not', async (t) => {
+t.test('the last good key set is used for 23 hours without the endpoint, but not for 25 hours', async (t) => {
   const { endpoint, signingKeys, find } = await setUp(t, keys(one.jwk))
   const key = await find('one')
   if (!key) throw new Error('the key is published')
-  endpoint.answer = failures['it answers 500'] ?? hang
+  endpoint.answer = failures['the endpoint answers 500'] ?? hang
   endpoint.now += 23 * HOUR
   await signingKeys.refresh()
   t.equal(await find('one'), key)
@@ -142,17 +142,17 @@ t.test('23 hours without the endpoint are served from the last good set, 25 hour
   await t.rejects(find('one'), { name: 'SigningKeysUnavailable', retryAfter: 5 })
   endpoint.answer = keys(one.jwk)
   endpoint.now += 5 * SECOND
-  t.equal(await find('one'), key, 'and the same key holds again when the endpoint is back')
+  t.equal(await find('one'), key, 'the same key is valid again when the endpoint is available')
   t.equal(signingKeys.isCurrent(key, endpoint.now), true)
 })
 
-t.test('an unknown kid leads to one look in a cool-down, whether it succeeds or fails', async (t) => {
+t.test('an unknown kid causes at most one fetch during the cool-down, successful or not', async (t) => {
   const { endpoint, find } = await setUp(t, keys(one.jwk))
   await find('one')
   endpoint.now += 29 * SECOND
   for (let i = 0; i < 1000; i++) t.equal(await find(`unknown ${i}`), undefined)
   t.equal(endpoint.requests, 1)
-  for (const answer of [keys(one.jwk), failures['it answers 500'] ?? hang, failures['the connection is cut'] ?? hang]) {
+  for (const answer of [keys(one.jwk), failures['the endpoint answers 500'] ?? hang, failures['the connection is closed'] ?? hang]) {
     const before = endpoint.requests
     endpoint.answer = answer
     endpoint.now += 30 * SECOND
@@ -162,7 +162,7 @@ t.test('an unknown kid leads to one look in a cool-down, whether it succeeds or 
   }
 })
 
-t.test('while the endpoint hangs there is one fetch in flight, and known keys wait for nothing', async (t) => {
+t.test('while the key endpoint hangs there is one fetch, and known keys are returned at once', async (t) => {
   const { endpoint, find } = await setUp(t, keys(one.jwk), { timing: { timeout: 300 } })
   await find('one')
   endpoint.answer = hang
@@ -177,7 +177,7 @@ t.test('while the endpoint hangs there is one fetch in flight, and known keys wa
   t.equal(endpoint.requests, 2)
 })
 
-t.test('rotation: a new key is found by its first token, the old one holds until it has gone', async (t) => {
+t.test('after a rotation a new key is found by its first token, and the old key until it is withdrawn', async (t) => {
   let removals = 0
   const { endpoint, signingKeys, find } = await setUp(t, keys(one.jwk, two.jwk), { onRemoved: () => { removals++ } })
   const [old, stays] = [await find('one'), await find('two')]
@@ -195,7 +195,7 @@ t.test('rotation: a new key is found by its first token, the old one holds until
   t.equal(removals, 1)
 })
 
-t.test('another key under a known kid is another key', async (t) => {
+t.test('a new key under a known kid replaces the old key', async (t) => {
   const { endpoint, signingKeys, find } = await setUp(t, keys(one.jwk))
   const old = await find('one') as SigningKey
   endpoint.answer = keys({ ...two.jwk, kid: 'one' })
@@ -204,7 +204,7 @@ t.test('another key under a known kid is another key', async (t) => {
   t.not(await find('one'), old)
 })
 
-t.test('keys that do not sign RS256 are ignored, whatever else is in the set', async (t) => {
+t.test('keys that do not sign RS256 are ignored', async (t) => {
   const [small, elliptic] = await Promise.all([
     crypto.subtle.generateKey({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 1024, publicExponent: new Uint8Array([1, 0, 1]) }, true, ['verify', 'sign']),
     generateKeyPair('ES256')
@@ -221,7 +221,7 @@ t.test('keys that do not sign RS256 are ignored, whatever else is in the set', a
     PSS: { ...one.jwk, alg: 'PS256' },
     'other operations': { ...one.jwk, key_ops: ['encrypt'] },
     'no modulus': { ...one.jwk, n: undefined },
-    'issuer of no kind': { ...one.jwk, issuer: 0 },
+    'an issuer of another type': { ...one.jwk, issuer: 0 },
     'exponent 1': { ...one.jwk, e: 'AQ' },
     'exponent 1 with a leading zero': { ...one.jwk, e: 'AAE' },
     'exponent 2': { ...one.jwk, e: 'Ag' },
@@ -240,7 +240,7 @@ t.test('keys that do not sign RS256 are ignored, whatever else is in the set', a
   t.match(await find('exponent 3'), { kid: 'exponent 3' }, 'the exponent may be 3')
 })
 
-t.test('a member of the key set that cannot be used, of whatever kind, does not affect the others', async (t) => {
+t.test('an unusable member of the key set does not affect the others', async (t) => {
   const nested = '['.repeat(200_000) + ']'.repeat(200_000)
   for (const member of ['null', '1', '"key"', 'true', '[]', '[null]', '{}', nested, `{"kty":"RSA","kid":"one","n":${nested}}`,
     '{"kid":"one","kty":"RSA","n":"AQAB","e":"AQAB"}', '{"kid":"one","__proto__":{"kty":"oct"}}']) {
@@ -249,15 +249,15 @@ t.test('a member of the key set that cannot be used, of whatever kind, does not 
   }
 })
 
-t.test('there are keys to verify with from the first good set on, for as long as it is good', async (t) => {
-  const { endpoint, signingKeys } = await setUp(t, failures['it answers 500'] ?? hang)
+t.test('isReady is true from the first good key set until it is too old', async (t) => {
+  const { endpoint, signingKeys } = await setUp(t, failures['the endpoint answers 500'] ?? hang)
   t.equal(signingKeys.isReady(), false)
   await signingKeys.refresh()
   t.equal(signingKeys.isReady(), false)
   endpoint.answer = keys(one.jwk)
   await signingKeys.refresh()
   t.equal(signingKeys.isReady(), true)
-  endpoint.answer = failures['it answers 500'] ?? hang
+  endpoint.answer = failures['the endpoint answers 500'] ?? hang
   endpoint.now += 23 * HOUR
   await signingKeys.refresh()
   t.equal(signingKeys.isReady(), true)
@@ -289,12 +289,12 @@ t.test('a key set without a key of the authority for all tenants is logged once,
   }
 })
 
-t.test('what the key endpoint answered is in the log, without what a redirect has in its path and query', async (t) => {
+t.test('the log has the status of the key endpoint, and only the host of a redirect', async (t) => {
   for (const [answer, message] of [
-    [failures['it answers 500'], 'The key endpoint answered 500, not 200'],
-    [failures['it answers 204'], 'The key endpoint answered 204, not 200'],
-    [failures['it answers garbage'], 'The answer of the key endpoint is not JSON'],
-    [failures['it answers JSON that is no JWK set'], 'The answer of the key endpoint is not a JWK set'],
+    [failures['the endpoint answers 500'], 'The key endpoint answered 500, not 200'],
+    [failures['the endpoint answers 204'], 'The key endpoint answered 204, not 200'],
+    [failures['the endpoint answers with HTML'], 'The answer of the key endpoint is not JSON'],
+    [failures['the endpoint answers with JSON that is not a JWK set'], 'The answer of the key endpoint is not a JWK set'],
     [failures['the set has no usable key'], 'The JWK set has no key that signs RS256'],
     [redirect('https://login.contoso.example/signin?secret'), 'The key endpoint answered 302 with a redirect to login.contoso.example, not 200'],
     [redirect('/moved?secret'), /^The key endpoint answered 302 with a redirect to 127\.0\.0\.1:\d+, not 200$/],
@@ -307,7 +307,7 @@ t.test('what the key endpoint answered is in the log, without what a redirect ha
   }
 })
 
-t.test('a key signs for the issuer that it is bound to, and for any where it is bound to none', async (t) => {
+t.test('a key signs for the issuer that it is bound to, or for any issuer if it is not bound', async (t) => {
   const authority = 'https://login.microsoftonline.com'
   const { find } = await setUp(t, keys(
     { ...one.jwk, kid: 'any' },
@@ -324,23 +324,23 @@ t.test('a key signs for the issuer that it is bound to, and for any where it is 
   ))
   for (const kid of ['any', 'none', 'empty', 'null', 'this tenant']) t.match(await find(kid), { kid })
   for (const kid of ['another tenant', 'v1.0', 'another cloud', 'prefix']) t.equal(await find(kid), undefined, kid)
-  t.match(await find('shared'), { issuer }, 'of two keys under one kid, the one for this issuer')
+  t.match(await find('shared'), { issuer }, 'of two keys with one kid, the key for this issuer')
   t.match(await find('shared', issuerV2(publisherTenantId, { authority }), publisherTenantId), {
     issuer: issuerV2(publisherTenantId, { authority })
   })
 })
 
-t.test('the set is looked at again and again in the background, sooner after a failure', async (t) => {
+t.test('the key set is refreshed in the background, earlier after a failure', async (t) => {
   const { endpoint, signingKeys } = await setUp(t, keys(one.jwk), { timing: { refreshEvery: 20, retryEvery: 10 } })
   signingKeys.start()
-  for (const answer of [keys(one.jwk), failures['it answers 500'] ?? hang, failures['it answers 500'] ?? hang, keys(one.jwk), keys(one.jwk)]) {
+  for (const answer of [keys(one.jwk), failures['the endpoint answers 500'] ?? hang, failures['the endpoint answers 500'] ?? hang, keys(one.jwk), keys(one.jwk)]) {
     endpoint.answer = answer
     await once(endpoint.server, 'request')
   }
   t.ok(endpoint.requests >= 5)
 })
 
-t.test('waiting for the next look keeps no process alive', async (t) => {
+t.test('the timer of the next refresh does not keep the process alive', async (t) => {
   const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
   const before = timers()
   const { signingKeys, find } = await setUp(t, keys(one.jwk))
@@ -349,7 +349,7 @@ t.test('waiting for the next look keeps no process alive', async (t) => {
   t.equal(timers(), before)
 })
 
-t.test('closing ends a fetch under way and what would come after it, without a word in the log', async (t) => {
+t.test('close aborts a fetch and the background refresh, and logs nothing', async (t) => {
   const { endpoint, signingKeys, find } = await setUp(t, hang, { timing: { coolDownWithoutKeys: 1 } })
   signingKeys.start()
   const waiting = find('one')

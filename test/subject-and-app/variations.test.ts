@@ -7,7 +7,7 @@ import { subjectAndApp } from '../../lib/subject-and-app/plugin.js'
 import { jwksFetch } from '../../lib/subject-and-app/signing-keys.js'
 import { createFabric, type HeadersOptions } from '../../lib/testing/index.js'
 
-// Calls of Fabric that differ from the usual ones in what the specifications allow.
+// Calls of Fabric with variations that the specifications allow.
 
 const fabric = createFabric()
 const { audience, clientId } = fabric.registration
@@ -19,7 +19,7 @@ interface Variation {
   keys?: (usual: JSONWebKeySet) => unknown
 }
 
-/** The usual keys, each with these changes. */
+/** The default keys, each with these changes. */
 const changed = (changes: object) => ({ keys }: JSONWebKeySet) => ({ keys: keys.map((key) => ({ ...key, ...changes })) })
 const withHeader = (header: Record<string, unknown>): HeadersOptions => ({ appToken: { header }, subjectToken: { header } })
 const withClaims = (claims: Record<string, unknown>): HeadersOptions => ({ appToken: { claims }, subjectToken: { claims } })
@@ -36,13 +36,13 @@ const variations: Record<string, Variation> = {
   'the issuer of a key is absent': { keys: changed({ issuer: undefined }) },
   'keys have alg, use and key_ops': { keys: changed({ alg: 'RS256', use: 'sig', key_ops: ['verify'] }) },
   'keys have neither alg nor use': { keys: changed({ use: undefined }) },
-  'members of the key set are no objects': { keys: ({ keys }) => ({ keys: [null, 'key', 1, [], ...keys] }) },
+  'members of the key set are not objects': { keys: ({ keys }) => ({ keys: [null, 'key', 1, [], ...keys] }) },
   'members of the key set are other keys': {
     keys: ({ keys }) => ({ keys: [{ kty: 'oct', k: 'AAAA' }, { kty: 'EC', crv: 'P-256', x: 1 }, {}, { kty: 'future' }, ...keys] })
   }
 }
 
-/** A server whose Node takes headers of this many bytes. */
+/** A server that accepts headers of this many bytes. */
 async function serve (t: Test, { options, keys = (usual: JSONWebKeySet) => usual }: Variation, maxHeaderSize = 16_384) {
   const app = Fastify({ http: { maxHeaderSize } })
   t.teardown(() => app.close())
@@ -54,14 +54,14 @@ async function serve (t: Test, { options, keys = (usual: JSONWebKeySet) => usual
 }
 
 for (const [name, variation] of Object.entries(variations)) {
-  t.test(`accepts a call of Fabric where ${name}`, async (t) => {
+  t.test(`a call of Fabric is accepted when ${name}`, async (t) => {
     const app = await serve(t, variation)
     const { statusCode } = await app.inject({ url: '/', headers: await fabric.headers(variation.call) })
     t.equal(statusCode, 200)
   })
 }
 
-t.test('accepts the long tokens of a user with many groups where the host has raised maxHeaderSize, and Node answers 431 elsewhere', async (t) => {
+t.test('long tokens of a user with many groups are accepted with a larger maxHeaderSize; otherwise Node answers 431', async (t) => {
   const groups = Array.from({ length: 400 }, () => crypto.randomUUID())
   const headers = await fabric.headers({ subjectToken: { claims: { groups } } })
   t.ok(headers.authorization.length > 20_000)

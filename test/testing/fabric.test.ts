@@ -56,7 +56,7 @@ for (const version of ['1.0', '2.0'] as const) {
     t.ok(minutes >= 60 && minutes < 90)
   })
 
-  t.test(`the headers of version ${version} have Fabric's form and size`, async (t) => {
+  t.test(`the headers of version ${version} have the format and size of Fabric's`, async (t) => {
     const headers = await fabric.headers({ version })
     t.match(headers, { authorization: AUTHORIZATION, 'x-ms-client-tenant-id': tenantId, activityid: UUID, requestid: UUID })
     t.ok(headers.authorization.length > 2200 && headers.authorization.length < 2900, `${headers.authorization.length} characters`)
@@ -65,7 +65,7 @@ for (const version of ['1.0', '2.0'] as const) {
     t.equal(decodeJwt(subject).ver, version)
   })
 
-  t.test(`a workload answers a poll of version ${version}, and refuses each of the bad headers`, async (t) => {
+  t.test(`a workload accepts a poll of version ${version}, and refuses each of the bad headers`, async (t) => {
     const app = Fastify()
     t.teardown(() => app.close())
     await app.register(fabricJobState, {
@@ -78,7 +78,7 @@ for (const version of ['1.0', '2.0'] as const) {
     }
   })
 
-  t.test(`each of the bad headers of version ${version} has a name of its own and differs from the others`, async (t) => {
+  t.test(`the bad headers of version ${version} have unique names and values`, async (t) => {
     const bad = await fabric.badHeaders({ version })
     t.equal(new Set(bad.map(({ name }) => name)).size, bad.length)
     t.equal(new Set(bad.map(({ headers }) => headers.authorization + ' ' + headers['x-ms-client-tenant-id'])).size, bad.length)
@@ -86,7 +86,7 @@ for (const version of ['1.0', '2.0'] as const) {
   })
 }
 
-t.test('no two tokens are alike', async (t) => {
+t.test('two tokens with the same options differ', async (t) => {
   const tokens = await Promise.all([fabric.appToken(), fabric.appToken(), fabric.subjectToken(), fabric.subjectToken()])
   t.equal(new Set(tokens).size, 4)
 })
@@ -96,12 +96,12 @@ t.test('a call without a user has an empty subject token', async (t) => {
   t.match(authorization, /^SubjectAndAppToken1\.0 subjectToken="", appToken="eyJ[\w.-]+"$/)
 })
 
-t.test('tokens that are made already are sent as they are', async (t) => {
+t.test('tokens that are given as strings are sent unchanged', async (t) => {
   const [appToken, subjectToken] = [await fabric.appToken(), await fabric.subjectToken()]
   t.same(tokensOf(await fabric.headers({ appToken, subjectToken })), { app: appToken, subject: subjectToken })
 })
 
-t.test('the tenant of the headers is that of the subject token, and not of the app token', async (t) => {
+t.test('tenantId of the headers is the tenant of the subject token, and not of the app token', async (t) => {
   const other = '3fa85f64-5717-4562-b3fc-2c963f66afa6'
   const headers = await fabric.headers({ tenantId: other })
   const { app, subject } = tokensOf(headers)
@@ -110,7 +110,7 @@ t.test('the tenant of the headers is that of the subject token, and not of the a
   t.equal(decodeJwt(app).tid, publisherTenantId)
 })
 
-t.test('claims and header parameters are replaced, and left out where undefined', async (t) => {
+t.test('given claims and header parameters replace the defaults, and undefined removes them', async (t) => {
   const options: TokenOptions = { claims: { scp: 'a b', oid: undefined }, header: { kid: 'k', x5t: undefined } }
   const { subject } = tokensOf(await fabric.headers({ subjectToken: options }))
   t.equal(decodeJwt(subject).scp, 'a b')
@@ -118,7 +118,7 @@ t.test('claims and header parameters are replaced, and left out where undefined'
   t.same(decodeProtectedHeader(subject), { typ: 'JWT', alg: 'RS256', kid: 'k' })
 })
 
-t.test('a Fabric is made for any workload', async (t) => {
+t.test('createFabric accepts the registration of any workload', async (t) => {
   const other = createFabric({
     publisherTenantId: '3fa85f64-5717-4562-b3fc-2c963f66afa6', authority: 'https://login.microsoftonline.us', clientId: tenantId
   })
@@ -135,12 +135,12 @@ t.test('a Fabric is made for any workload', async (t) => {
   t.match((await other.jwks()).keys[0], { issuer: 'https://login.microsoftonline.us/{tenantid}/v2.0' })
 })
 
-t.test('two Fabrics do not believe each other', async (t) => {
+t.test('a simulated Fabric refuses the tokens of another one', async (t) => {
   const keys = createLocalJWKSet(await createFabric().jwks())
   await t.rejects(jwtVerify(await fabric.appToken(), keys), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
 })
 
-t.test('a poll asks for the job instance of the contract\'s sample', async (t) => {
+t.test('a poll is for the job instance of the contract\'s sample by default', async (t) => {
   const poll = await fabric.poll()
   t.equal(poll.method, 'GET')
   t.equal(poll.url, '/workspaces/e5ef604d-e14f-4a59-9133-75d5a0cb9334/items/Contoso.FinanceAnalytics.Forecast/' +
@@ -148,7 +148,7 @@ t.test('a poll asks for the job instance of the contract\'s sample', async (t) =
   t.match(poll.headers, { authorization: AUTHORIZATION })
 })
 
-t.test('a poll asks for any job instance, under any prefix, with any headers', async (t) => {
+t.test('a poll can be for any job instance, under any prefix, with any headers', async (t) => {
   const poll = await fabric.poll({ prefix: '/api', job: { itemType: 'a/:jobType', jobType: '$&é' }, subjectToken: '' })
   t.match(poll.url, '/items/a%2F%3AjobType/b14cb7e7-d346-4751-9cfd-8c2767d53111/jobTypes/%24%26%C3%A9/instances/')
   t.ok(poll.url.startsWith('/api/workspaces/'))
@@ -168,7 +168,7 @@ t.test('a request of the Extensibility Toolkit has the item in its path and the 
   }
 })
 
-t.test('a request of the Extensibility Toolkit is made for any job instance, under any prefix, with any headers and body', async (t) => {
+t.test('a request of the Extensibility Toolkit can be for any job instance, under any prefix, with any headers and body', async (t) => {
   const job = { itemType: 'a/:jobType', jobType: '$&é' }
   const body = { executionData: { months: 12 }, jobInstanceId: 7 }
   const request = await fabric.toolkitRequest('onCreateJobInstance', { prefix: '/api', job, body, subjectToken: '' })
@@ -177,7 +177,7 @@ t.test('a request of the Extensibility Toolkit is made for any job instance, und
   t.match(request.headers.authorization, 'subjectToken=""')
 })
 
-t.test('keys are rotated: the old ones stay published until they are retired', async (t) => {
+t.test('after rotateKeys the old keys stay published until retireKeys', async (t) => {
   const fabric = createFabric()
   const before = await fabric.appToken()
   await fabric.rotateKeys()
@@ -201,7 +201,7 @@ t.test('keys can be rotated and retired before anything was signed', async (t) =
   t.equal((await fabric.jwks()).keys.length, 3, 'the first, the second and the one that is bound to a tenant')
 })
 
-t.test('the keys are public ones for signatures, without alg, one of them bound to a tenant', async (t) => {
+t.test('the published keys are public signature keys without alg, one of them bound to a tenant', async (t) => {
   const { keys } = await fabric.jwks()
   t.equal(keys.length, 2)
   for (const key of keys) {
@@ -226,7 +226,7 @@ t.test('the keys are served on loopback until the endpoint is closed', async (t)
   const { jwksUri, authentication, close } = await fabric.listen()
   t.match(jwksUri, /^http:\/\/127\.0\.0\.1:\d+\/common\/discovery\/v2\.0\/keys$/)
   t.same(authentication, { publisherTenantId, audience, clientId, authority: 'https://login.microsoftonline.com', issuerV1: 'https://sts.windows.net', jwksUri })
-  t.notOk(jwksFetch in authentication, 'nothing that would not reach another process')
+  t.notOk(jwksFetch in authentication, 'no option that works only in this process')
 
   const answer = await fetch(jwksUri)
   t.match(answer.headers.get('content-type'), 'application/json')
@@ -237,53 +237,53 @@ t.test('the keys are served on loopback until the endpoint is closed', async (t)
   await t.rejects(fetch(jwksUri))
 })
 
-t.test('the bad tokens are what their names say, and bad in nothing else', async (t) => {
+t.test('each bad token is invalid only in what its name says', async (t) => {
   const bad = await fabric.badHeaders()
   const named = (name: string) => tokensOf(bad.find((each) => each.name === `the app token ${name}`)?.headers ?? {}).app
   const [own] = (await fabric.jwks()).keys
   const published = createLocalJWKSet(await fabric.jwks())
 
-  await t.test('an unsigned one', async (t) => {
+  await t.test('the token that is not signed has alg none and no signature', async (t) => {
     t.match(named('is not signed'), /^eyJ[\w-]+\.eyJ[\w-]+\.$/)
     t.equal(JSON.parse(Buffer.from(named('is not signed'), 'base64url').toString().split('}')[0] + '}').alg, 'none')
   })
-  await t.test('one that holds where the public key is taken for a secret', async (t) => {
+  await t.test('the token that is signed with the public key as a secret is valid where HS256 is accepted', async (t) => {
     const { kty = '', n = '', e = '' } = own ?? {}
     const pem = createPublicKey({ key: { kty, n, e }, format: 'jwk' }).export({ type: 'spki', format: 'pem' })
     const token = named('is signed with the public key as a secret')
     await t.resolves(compactVerify(token, createSecretKey(Buffer.from(pem)), { algorithms: ['HS256'] }))
   })
   for (const algorithm of ['RS384', 'PS256']) {
-    await t.test(`one that holds where ${algorithm} is taken`, async (t) => {
+    await t.test(`the token that is signed with ${algorithm} is valid where ${algorithm} is accepted`, async (t) => {
       await t.resolves(compactVerify(named(`is signed with ${algorithm}`), published, { algorithms: [algorithm] }))
     })
   }
-  await t.test('one that holds where the critical parameter is understood', async (t) => {
+  await t.test('the token with a critical header parameter is valid where the parameter is supported', async (t) => {
     const token = named('has a critical header parameter')
     await t.rejects(compactVerify(token, published), { code: 'ERR_JOSE_NOT_SUPPORTED' })
     await t.resolves(compactVerify(token, published, { crit: { tenant: true } }))
   })
-  await t.test('one that holds where its own key is believed', async (t) => {
+  await t.test('the token that contains its key is valid where that key is trusted', async (t) => {
     const token = named('contains the key that it is signed with')
     await t.resolves(compactVerify(token, EmbeddedJWK))
     await t.rejects(compactVerify(token, published), { code: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' })
   })
-  await t.test('one that holds where nobody asks for whom the key signs', async (t) => {
+  await t.test('the token that names a key of another tenant is valid where the issuer of a key is not checked', async (t) => {
     await t.resolves(jwtVerify(named('names a key of another tenant'), published))
   })
   for (const name of ['is of another tenant', 'has a scope', 'is not marked as an app token', 'names another calling application']) {
-    await t.test(`one whose signature and time hold, that ${name}`, async (t) => {
+    await t.test(`the token that ${name} has a valid signature and is valid now`, async (t) => {
       await t.resolves(jwtVerify(named(name), published, { audience }))
     })
   }
   for (const [name, code] of [['has expired', 'ERR_JWT_EXPIRED'], ['is not valid yet', 'ERR_JWT_CLAIM_VALIDATION_FAILED']] as const) {
-    await t.test(`one whose signature holds, that ${name}`, async (t) => {
+    await t.test(`the token that ${name} has a valid signature`, async (t) => {
       await t.resolves(compactVerify(named(name), published))
       await t.rejects(jwtVerify(named(name), published), { code })
     })
   }
   for (const name of ['has claims that were not signed', 'has a signature that was changed', "is signed with another key under the kid of Fabric's key"]) {
-    await t.test(`one that ${name}`, async (t) => {
+    await t.test(`the token that ${name} has an invalid signature`, async (t) => {
       await t.rejects(compactVerify(named(name), published), { code: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' })
     })
   }
