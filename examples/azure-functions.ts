@@ -1,4 +1,4 @@
-// A workload in Azure Functions: an HTTP trigger hands its request to the Fastify server, which never listens. In the function
+// A workload in Azure Functions: an HTTP trigger passes its request to the Fastify server, which does not listen. In the function
 // app, with `npm install @azure/functions` and "extensions": { "http": { "routePrefix": "" } } in host.json:
 //
 //   import { app as functions } from '@azure/functions'
@@ -13,7 +13,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import fabricJobState, { type AuthenticationOptions, type JobState } from 'fastify-fabric-job-state'
 import Fastify, { type FastifyInstance } from 'fastify'
 
-/** What the handler reads of the `HttpRequest` of `@azure/functions`. */
+/** The part of the `HttpRequest` of `@azure/functions` that the handler reads. */
 export interface HttpRequest {
   readonly method: string
   readonly url: string
@@ -21,14 +21,14 @@ export interface HttpRequest {
   readonly text: () => Promise<string>
 }
 
-/** What the handler returns: an `HttpResponseInit` of `@azure/functions`. */
+/** The result of the handler: an `HttpResponseInit` of `@azure/functions`. */
 export interface HttpResponse {
   status: number
   headers: Record<string, string>
   body: string
 }
 
-/** The server of the workload. Jobs are looked up in a Map here; in a function app they are in a database. */
+/** The server of the workload. Here the jobs are in a Map; in a function app they are in a database. */
 export function createWorkload (authentication: AuthenticationOptions, jobs: ReadonlyMap<string, JobState>): FastifyInstance {
   const app = Fastify({ logger: true, routerOptions: { maxParamLength: 256 } })
   app.register(fabricJobState, {
@@ -44,7 +44,7 @@ export function httpHandler (app: FastifyInstance) {
   return async (request: HttpRequest): Promise<HttpResponse> => {
     const { pathname, search } = new URL(request.url)
     const { statusCode, headers, body } = await app.inject({
-      method: request.method === 'POST' ? 'POST' : 'GET', // the trigger takes no other
+      method: request.method === 'POST' ? 'POST' : 'GET', // the trigger accepts no other method
       url: pathname + search,
       headers: Object.fromEntries(request.headers),
       payload: await request.text()
@@ -53,7 +53,7 @@ export function httpHandler (app: FastifyInstance) {
   }
 }
 
-/** The headers without the one that is about the connection, which is the function host's. */
+/** The headers without `connection`: the function host handles the connection. */
 function endToEnd ({ connection, ...headers }: OutgoingHttpHeaders): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
 }

@@ -1,4 +1,4 @@
-// `npm run dev`: builds what has changed, and starts the server of `npm start` again with it. Ctrl-C ends both.
+// `npm run dev`: rebuilds after each change and restarts the server of `npm start`. Ctrl-C ends both.
 import { spawn } from 'node:child_process'
 
 const processes = [

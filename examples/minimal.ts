@@ -1,4 +1,4 @@
-// The plugin in one screen, over a Map. `npm run build && node dist/examples/minimal.js` runs it.
+// A minimal server with the plugin, over a Map. `npm run build && node dist/examples/minimal.js` runs it.
 import fabricJobState, { type JobState } from 'fastify-fabric-job-state'
 import Fastify from 'fastify'
 
@@ -10,7 +10,7 @@ const app = Fastify({ logger: true, routerOptions: { maxParamLength: 256 } })
 await app.register(fabricJobState, {
   prefix: '/workload-api',
   resolveJobState: ({ jobInstanceId }) => jobs.get(jobInstanceId),
-  // Everybody may ask, which is for this machine only. In front of Fabric write
+  // Without authentication, for this machine only. To serve Fabric, write
   // authentication: { publisherTenantId, audience, clientId }, from the app registration of the workload.
   authentication: false
 })

@@ -7,23 +7,23 @@ import fastifyPlugin from 'fastify-plugin'
 import { nameModels } from './name-models.js'
 
 export interface ApiPageOptions {
-  /** What signs the tokens; undefined where Entra ID does. */
+  /** The simulated Fabric that signs the tokens; undefined if Entra ID issues them. */
   fabric: Fabric | undefined
   /** The prefix of the workload's API. */
   api: string
 }
 
 /**
- * The API as a page at `/documentation`, on which each operation can be tried: the values of the contract's sample are
- * filled in and, where Fabric is simulated, so is its Authorization header, and the sample job exists. Register it
- * before the routes that it is to show.
+ * The API as a page at `/documentation`, on which each operation can be executed. The values of the contract's sample are
+ * filled in. If Fabric is simulated, its Authorization header is filled in too, and the sample job exists. Register it
+ * before the routes that it shows.
  */
 export const apiPage = fastifyPlugin<ApiPageOptions>(async (app, { fabric, api }) => {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Workload API for Microsoft Fabric: jobs', version: 'v1', description: fabric ? ABOUT + TO_TRY : ABOUT },
-      // OpenAPI ignores a parameter named Authorization; the key of a security scheme is sent as it is.
+      // OpenAPI ignores a parameter named Authorization; the key of a security scheme is sent unchanged.
       components: {
         securitySchemes: {
           SubjectAndApp: { type: 'apiKey', in: 'header', name: 'Authorization', description: SCHEME }
@@ -74,7 +74,7 @@ All values are filled in, and on this machine also the \`Authorization\` header,
 const SCHEME = 'The value of the header, as Fabric sends it: `SubjectAndAppToken1.0 subjectToken="…", appToken="…"`'
 
 /**
- * Swagger UI without its banner, whose field for other documents is of no use here, and without its curl command, which
+ * Swagger UI without its banner, which can load other documents, and without its curl command, which
  * shows whole tokens; with space for a UUID.
  */
 const CALM = `
@@ -82,7 +82,7 @@ const CALM = `
 .swagger-ui .parameters input { width: 100%; max-width: 28rem }
 `
 
-/** What is said of an operation besides the document's words. */
+/** An additional description of an operation. */
 const TRYING = {
   create: 'The response is 202 once the job is accepted, in the Extensibility Toolkit 201 with its state. Fabric sends the same ' +
     'request again where it got no response: a job that exists is not started twice. To start another job, change ' +
@@ -108,7 +108,7 @@ const POSTS: Record<string, { text: string, body?: object }> = {
   onCancelJobInstance: { text: TRYING.cancel, body: TOOLKIT_REQUEST }
 }
 
-/** Fills in the tenant that the tokens are for, and a request that works; describes operations; names models. */
+/** Fills in the tenant of the tokens and a valid request, describes the operations and names the models. */
 function documentOf (tenantId: string | undefined): NonNullable<FastifyDynamicSwaggerOptions['transformObject']> {
   return (document) => {
     if (!('openapiObject' in document)) return document.swaggerObject
@@ -144,10 +144,10 @@ function describe (operation: Operation | undefined, text: string, tenantId: str
   }
 }
 
-/** Swagger UI, in the function that the browser gets `authorize` in. */
+/** The variable of Swagger UI in the browser, for `authorize`. */
 declare const ui: { preauthorizeApiKey: (scheme: string, key: string) => void }
 
-/** Runs in the browser: fills in the Authorization header, where this machine may get one. */
+/** Runs in the browser: fills in the Authorization header if the server provides one to this machine. */
 async function authorize (): Promise<void> {
   const response = await fetch('/fabric/headers')
   if (!response.ok) return
@@ -155,7 +155,7 @@ async function authorize (): Promise<void> {
   ui.preauthorizeApiKey('SubjectAndApp', authorization)
 }
 
-/** Starts the contract's sample job. At a later start of the server it exists already, and is not started twice. */
+/** Starts the contract's sample job. If it exists already from an earlier start of the server, it is not started again. */
 async function startSampleJob (app: FastifyInstance, fabric: Fabric, api: string): Promise<void> {
   await app.inject({ ...await fabric.poll({ prefix: api }), method: 'POST', payload: CREATE_REQUEST })
 }

@@ -11,7 +11,7 @@ import fastifyPlugin from 'fastify-plugin'
 import { recordJobs, type JobRecorder } from './job-recorder.js'
 
 export interface FabricPageOptions {
-  /** What signs the tokens; undefined where Entra ID does. */
+  /** The simulated Fabric that signs the tokens; undefined if Entra ID issues them. */
   fabric: Fabric | undefined
   /** The prefix of the workload's API. */
   api: string
@@ -27,10 +27,10 @@ interface SimulatorOptions {
 
 /**
  * A page at `/` that simulates Fabric: it starts jobs, polls them and cancels them over the workload's own routes, with
- * tokens from `/fabric/headers`, and lists all jobs. Register it before the routes that it is to watch.
+ * tokens from `/fabric/headers`, and lists all jobs. Register it before the routes that it records.
  *
- * Whoever gets these tokens can call this server as Fabric. So the page exists only where a simulated Fabric signs them
- * and the server listens on loopback alone, and it is served only to requests from this machine, under its own name.
+ * Anyone who gets these tokens can call this server as Fabric. So the page exists only if a simulated Fabric signs them
+ * and the server listens on loopback only, and it is served only to requests from this machine, under a loopback name.
  */
 export const fabricPage = fastifyPlugin<FabricPageOptions>(async (app, { fabric, api, host }) => {
   if (fabric === undefined) return
@@ -41,7 +41,7 @@ export const fabricPage = fastifyPlugin<FabricPageOptions>(async (app, { fabric,
   await app.register(simulator, { fabric, api, recorder: recordJobs(app, api) })
 }, { name: 'fabric-page' })
 
-/** The page's files and what it asks for, in a scope with a hook of their own. */
+/** The page's files and endpoints, in a scope with a hook that refuses other machines. */
 async function simulator (app: FastifyInstance, options: SimulatorOptions): Promise<void> {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)
@@ -54,7 +54,7 @@ async function simulator (app: FastifyInstance, options: SimulatorOptions): Prom
   await app.register(recordRoutes, options)
 }
 
-/** The path of the contract's sample job, and the headers of a call, valid and invalid ones. */
+/** Endpoints for the path of the contract's sample job, and for valid and invalid headers. */
 async function fabricRoutes (app: FastifyInstance, { fabric, api }: SimulatorOptions): Promise<void> {
   const routes = app.withTypeProvider<TypeBoxTypeProvider>()
 
@@ -71,7 +71,7 @@ async function fabricRoutes (app: FastifyInstance, { fabric, api }: SimulatorOpt
   })
 }
 
-/** The recorded jobs as server-sent events, and single calls. */
+/** Endpoints for the recorded jobs, as server-sent events, and for single calls. */
 async function recordRoutes (app: FastifyInstance, { recorder }: SimulatorOptions): Promise<void> {
   const routes = app.withTypeProvider<TypeBoxTypeProvider>()
   const streams = new Set<PassThrough>()
@@ -83,7 +83,7 @@ async function recordRoutes (app: FastifyInstance, { recorder }: SimulatorOption
     const stream = new PassThrough()
     streams.add(stream.once('close', () => streams.delete(stream)))
     stream.write(`retry: 500\n${serverSentEvent('jobs', recorder.jobs)}`)
-    // The connection ends with the stream: a closing server does not wait for it.
+    // The connection closes with the stream, so that a closing server does not wait for it.
     return reply.type('text/event-stream').header('connection', 'close').send(stream)
   })
   app.addHook('preClose', async () => { for (const stream of streams) stream.end() })
@@ -101,18 +101,18 @@ const SECURITY_HEADERS = {
   'Content-Security-Policy': [
     "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
     "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
-    // The page writes text only, never markup.
+    // The page inserts text only, never markup.
     "require-trusted-types-for 'script'", "trusted-types 'none'"
   ].join('; '),
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
-  // A changed file is there at the next reload.
+  // A changed file is served at the next reload.
   'Cache-Control': 'no-store'
 }
 
-/** The page's files: in the sources, also when this runs from `dist/`. */
+/** The folder of the page's files in the sources, also if this runs from `dist/`. */
 const FOLDER = join(packageFolder(import.meta.dirname), 'examples/workload/page')
 
 const TYPES: Record<string, string> = {

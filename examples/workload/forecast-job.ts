@@ -8,10 +8,10 @@ import type { CreateItemJobInstanceRequest } from 'fastify-fabric-job-state/sche
 import { SALES } from './sales.js'
 import { forecast, smoothed, type Smoothing } from './smoothing.js'
 
-/** The one job type of this workload, and the name of its queue. */
+/** The only job type of this workload, and the name of its queue. */
 export const JOB_TYPE = 'calculateForecast'
 
-/** What a job's payload may say: how long to take, in seconds, and whether to fail. */
+/** The payload of a job: its duration in seconds, and whether it fails. */
 const forecastPayload = Type.Object({
   seconds: Type.Optional(Type.Number({ minimum: 0, maximum: 3_600 })),
   fail: Type.Optional(Type.Boolean())
@@ -20,7 +20,7 @@ export type ForecastPayload = Static<typeof forecastPayload>
 
 const CANDIDATES = 100
 
-/** Looks for the smoothing that would have foretold the past best, as slowly as the payload asks for. */
+/** Finds the smoothing with the smallest error for the past values, for as long as the payload says. */
 export async function calculateForecast (
   { seconds = 10, fail = false }: ForecastPayload, signal: AbortSignal
 ): Promise<unknown> {
@@ -46,7 +46,7 @@ function seriesTooShort (): WorkloadError {
 }
 
 /**
- * The payload of a create, as the worker gets it.
+ * Checks the payload of a create for the worker.
  *
  * @throws {WorkloadError} if it is not a {@link ForecastPayload}.
  */

@@ -1,4 +1,4 @@
-// What the page at `/` shows of the workload's jobs. Times are milliseconds since 1970.
+// The records of the workload's jobs that the page at `/` shows. Times are milliseconds since 1970.
 import type { ErrorResponse, ItemJobInstanceState } from 'fastify-fabric-job-state/schemas'
 
 /** A call to the workload and its response. Tokens are cut short. */
@@ -10,16 +10,16 @@ export interface CallRecord {
   sentBy: string
   method: string
   statusCode: number
-  /** The state's status or the error's code; empty where the response has no body. */
+  /** The status of the state or the code of the error; empty if the response has no body. */
   outcome: string
   request: string
   response: string
   error?: ErrorResponse | undefined
-  /** What the server logged about this request, also below its log level. */
+  /** The server's log lines of this request, also those below its log level. */
   log: string[]
 }
 
-/** A stretch of time in which a job had one state; `NoState` where the workload could not report it. */
+/** A period in which a job had one state; `NoState` if the workload could not report it. */
 export interface Span {
   state: ItemJobInstanceState['status'] | 'NoState'
   from: number
@@ -35,11 +35,11 @@ export interface JobRecord {
   workspaceId: string
   /** The path of its endpoint. */
   path: string
-  /** Undefined for a job that was started before the server was. */
+  /** Undefined for a job that was started before this server. */
   startedBy: string | undefined
   createdAt: number
   state?: ItemJobInstanceState | undefined
-  /** The latest poll's error, if it was answered with one. */
+  /** The error in the response to the latest poll, if any. */
   error?: ErrorResponse | undefined
   /** Milliseconds from the end of the job to the poll that reported it, if the job was polled before it ended. */
   reportedAfter?: number | undefined
@@ -49,10 +49,10 @@ export interface JobRecord {
   callCount: number
 }
 
-/** The states in which a job stays. */
+/** The final states of a job. */
 export const FINAL: ReadonlySet<string | undefined> = new Set(['Completed', 'Failed', 'Cancelled'])
 
-/** Adds what a response says of a job at a time: its state, or none where the workload could not report it. */
+/** Adds the state of a job in a response at a time, or `NoState` if the workload could not report it. */
 export function addObservation (job: JobRecord, at: number, state: ItemJobInstanceState | undefined): void {
   if (FINAL.has(job.state?.status)) return
   if (state !== undefined) addState(job, at, state)
@@ -63,7 +63,7 @@ function addState (job: JobRecord, at: number, state: ItemJobInstanceState): voi
   const started = timeOf(state.startTimeUtc)
   const ended = timeOf(state.endTimeUtc)
   const isFirst = job.state === undefined
-  // A job from before the server's start, or whose worker was faster than the response to its creation.
+  // A job from before the server's start, or one that started before the response to its creation.
   if (isFirst && started !== undefined && started < job.createdAt) {
     job.spans = [{ state: 'InProgress', from: started, to: ended ?? started }]
   }
@@ -73,7 +73,7 @@ function addState (job: JobRecord, at: number, state: ItemJobInstanceState): voi
   job.state = state
 }
 
-/** Dates a change back to when it happened, unless the workload reported another state since. */
+/** Sets the time of a change to when it happened, unless the workload reported another state since. */
 function changeSince (spans: Span[], state: Span['state'], since: number, at: number): void {
   const last = spans.at(-1)
   if (last !== undefined && last.state !== 'NoState' && last.state !== state && since > last.from) {

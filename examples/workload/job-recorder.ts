@@ -18,19 +18,19 @@ const MAX_POLLS = 100
 
 export interface JobWithCalls {
   job: JobRecord
-  /** The latest ones, the oldest first. */
+  /** The latest calls, the oldest first. */
   calls: CallRecord[]
 }
 
 export interface RecordedCall {
   call: CallRecord
-  /** The job as it is after the call; undefined where the workload does not know it. */
+  /** The job after the call; undefined if the workload does not find it. */
   job: JobRecord | undefined
 }
 
 type Identity = Pick<JobRecord, 'path' | keyof JobInstance>
 
-/** The jobs that the workload was called about, and the latest calls: in memory only, and bounded. */
+/** The recorded jobs and the latest calls of the workload: in memory only, and bounded. */
 export class JobRecorder extends EventEmitter<{ recorded: [RecordedCall] }> {
   readonly #jobs = new Map<string, JobWithCalls>()
   readonly #calls = new Map<string, CallRecord>()
@@ -75,7 +75,7 @@ function newJob (identity: Identity, { at, sentBy, statusCode }: CallRecord): Jo
 /** The responses to a creation in Fabric's two APIs; 201 has the state. */
 const CREATED = new Set([201, 202])
 
-/** Responses to a creation, and to whoever is not Fabric, say nothing of how the job is doing. */
+/** Responses to a create and to unauthenticated callers do not contain the state of the job. */
 const WITHOUT_STATE = new Set([202, 401, 403])
 
 function addCall (job: JobRecord, call: CallRecord, state: ItemJobInstanceState | undefined): void {
@@ -87,14 +87,14 @@ function addCall (job: JobRecord, call: CallRecord, state: ItemJobInstanceState 
   addObservation(job, at, state)
 }
 
-/** Sets an entry, and removes the oldest one where there are too many. */
+/** Sets an entry, and removes the oldest one if there are too many. */
 function setBounded<T> (map: Map<string, T>, key: string, value: T, max: number): void {
   map.set(key, value)
   const [oldest] = map.keys()
   if (map.size > max && oldest !== undefined) map.delete(oldest)
 }
 
-/** Records the calls of the workload's job operations: on each route registered after this, whichever plugin's it is. */
+/** Records the calls of the workload's job operations: on each route of any plugin that is registered after this. */
 export function recordJobs (app: FastifyInstance, api: string): JobRecorder {
   const recorder = new JobRecorder()
   const linesOf = keepLogLines(app)

@@ -1,6 +1,6 @@
 /**
- * Gives an OpenAPI document each schema with a title once, under `components.schemas`, and refers to it by that name.
- * The package's schemas stand alone: without this, a page shows them spelled out wherever they are used.
+ * Moves each schema with a title in an OpenAPI document to `components.schemas`, and refers to it by that name.
+ * The package's schemas contain no references: without this, a page shows each of them in full wherever it is used.
  */
 export function nameModels<T extends { paths?: unknown, components?: { schemas?: object } }> (document: T): T {
   const schemas: Record<string, unknown> = {}

@@ -8,7 +8,7 @@ export async function pgBossForecasts (boss: PgBoss): Promise<ReturnType<typeof 
   await boss.createQueue(JOB_TYPE, { notify: true, retryLimit: 5, heartbeatSeconds: 10, expireInSeconds: 7_200 })
   await fabricWork<ForecastPayload>(boss, JOB_TYPE, {
     localConcurrency: 10,
-    // New jobs are announced (notify); those to be tried again are polled for.
+    // New jobs are announced (notify); retries are found by polling.
     notifyPollingIntervalSeconds: 2
   }, ({ data }, { signal }) => calculateForecast(data, signal))
   return pgBossJobs(boss, { jobTypes: [JOB_TYPE], data: forecastData })

@@ -11,7 +11,7 @@ export interface OpenBoss {
   closeBoss: () => Promise<void>
 }
 
-/** How long a stopping server waits for its jobs before it gives them back to the queue, in milliseconds. */
+/** How long a stopping server waits for its jobs before it returns them to the queue, in milliseconds. */
 const PATIENCE = 1_000
 
 /**
@@ -56,9 +56,9 @@ async function start (database: ConstructorOptions, store: string): Promise<Open
 }
 
 /**
- * PGlite does not notice when two processes open the same folder, and both write: so the first puts its id there.
+ * PGlite does not notice that two processes write to the same folder, so the first process stores its ID there.
  *
- * @returns what takes it away again
+ * @returns a function that removes the ID
  */
 async function claim (folder: string): Promise<() => Promise<void>> {
   const file = join(folder, 'server.pid')

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { CallRecord } from './job-record.js'
 
-/** Describes a call for the page, when its response is about to be sent. */
+/** Describes a call for the page, before its response is sent. */
 export function recordedCall (request: FastifyRequest, reply: FastifyReply, payload: unknown, log: string[]) {
   const { method, url, headers, body } = request
   const { statusCode, elapsedTime } = reply
@@ -37,10 +37,10 @@ function message (start: string, headers: Array<[string, unknown]>, body: unknow
   return [start, ...lines, ...body ? ['', JSON.stringify(body, undefined, 2)] : []].join('\n')
 }
 
-/** A token on a screen can be read by others. */
+/** Shortens tokens, because others may see the screen. */
 const cutTokens = (text: string) => text.replace(/eyJ[\w.-]{8,}/g, (token) => `${token.slice(0, 9)}…`)
 
-/** The name of the client, as well as its headers tell it. */
+/** The name of the client, as far as its headers show it. */
 function senderOf (headers: IncomingHttpHeaders): string {
   const userAgent = headers['user-agent'] ?? ''
   if (userAgent === 'lightMyRequest') return 'this server, at its start'

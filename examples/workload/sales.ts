@@ -1,4 +1,4 @@
-/** Four years of monthly sales, made up. */
+/** Four years of monthly sales (sample data). */
 export const SALES = [
   212, 198, 231, 240, 252, 261, 249, 255, 262, 270, 301, 342,
   228, 219, 247, 259, 268, 280, 266, 271, 283, 290, 325, 371,

@@ -1,14 +1,14 @@
-/** A series, smoothed exponentially with its trend (Holt's method). */
+/** A series with exponential smoothing and trend (Holt's method). */
 export interface Smoothing {
-  /** How much the newest value counts, 0 to 1. */
+  /** The weight of the newest value, 0 to 1. */
   alpha: number
   level: number
   trend: number
-  /** How far each value was from what the values before it foretold, squared, on average. */
+  /** The mean squared error of the one-step forecasts. */
   error: number
 }
 
-/** How much the newest change of level counts for the trend. */
+/** The weight of the newest change of level in the trend. */
 const BETA = 0.1
 
 export function smoothed (series: readonly number[], alpha: number): Smoothing {

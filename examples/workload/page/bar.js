@@ -10,7 +10,7 @@ export class Bar {
   #bar
   #layers
   #tip
-  /** What is drawn. @type {{ from: number, whole: number, spans: Stretch[], silences: Stretch[] }} */
+  /** The drawn periods. @type {{ from: number, whole: number, spans: Stretch[], silences: Stretch[] }} */
   #drawn = { from: 0, whole: 1, spans: [], silences: [] }
 
   /** @param {(name: string) => HTMLElement} part */

@@ -8,7 +8,7 @@ const form = element('bad', HTMLFormElement)
 const result = element('bad-result', HTMLElement)
 const part = partsOf(result)
 
-/** @param {string[]} names @param {string} sampleJob where there is no job to poll */
+/** @param {string[]} names @param {string} sampleJob the path to poll if there is no job */
 export function offerInvalidCredentials (names, sampleJob) {
   const groups = new Map(['Header', 'App token', 'Subject token'].map((label) => {
     const group = document.createElement('optgroup')
@@ -54,7 +54,7 @@ export async function offerHeadersToCopy () {
     const { root, part } = copyOf('header-to-copy')
     part('name').textContent = title
     part('value').textContent = (headers[name] ?? '').replace(/eyJ[\w.-]{8,}/g, (token) => `${token.slice(0, 9)}…`)
-    // New ones each time: those that are shown may have expired.
+    // New headers each time: the shown ones may have expired.
     copyWhenPressed(part('copy'), title, async () => (await newHeaders())[name] ?? '')
     element('copy', HTMLElement).append(root)
   }

@@ -1,4 +1,4 @@
-// What is on the page.
+// Access to the elements of the page.
 
 /**
  * @template {HTMLElement} T
@@ -7,7 +7,7 @@
  */
 export function element (id, type) {
   const found = document.getElementById(id)
-  if (!(found instanceof type)) throw new Error(`The page has no such #${id}`)
+  if (!(found instanceof type)) throw new Error(`The page has no element #${id}`)
   return found
 }
 
@@ -21,10 +21,10 @@ export function copyOf (id) {
   return { root, part: partsOf(root) }
 }
 
-/** Gives the elements in an element by their `data-part`. @param {HTMLElement} root */
+/** Returns a function that finds the parts of an element by their `data-part`. @param {HTMLElement} root */
 export const partsOf = (root) => (/** @type {string} */ name) => {
   const found = root.querySelector(`[data-part="${name}"]`)
-  if (!(found instanceof HTMLElement)) throw new Error(`There is no part ${name}`)
+  if (!(found instanceof HTMLElement)) throw new Error(`The element has no part ${name}`)
   return found
 }
 
@@ -36,7 +36,7 @@ export function node (name, text) {
 }
 
 /**
- * Fills a description list; what is undefined is left out.
+ * Fills a description list; undefined facts are left out.
  * @param {HTMLElement} list
  * @param {Record<string, string | string[] | undefined>} facts
  */
@@ -52,7 +52,7 @@ export function showFacts (list, facts) {
 }
 
 /**
- * Shows an error of the contract: the message, with the rest to unfold.
+ * Shows an error of the contract: the message, and the details when it is opened.
  * @param {HTMLElement} block
  * @param {import('fastify-fabric-job-state/schemas').ErrorResponse | undefined} error
  */
@@ -72,11 +72,11 @@ export function showError (block, error) {
 
 const announcement = element('announcement', HTMLElement)
 
-/** For screen readers. @param {string} text */
+/** Announces a text to screen readers. @param {string} text */
 export const announce = (text) => { announcement.textContent = text }
 
 /**
- * Copies when a button is pressed, and says so on the button.
+ * Copies a text when a button is pressed, and confirms it on the button.
  * @param {HTMLElement} button
  * @param {string} name
  * @param {() => string | Promise<string>} textOf
@@ -85,7 +85,7 @@ export function copyWhenPressed (button, name, textOf) {
   const label = button.textContent
   button.ariaLabel = `Copy ${name}`
   button.addEventListener('click', async () => {
-    // A browser that only writes while a button is being pressed takes the promise.
+    // A promise, because some browsers allow writing only while the button is pressed.
     const blob = Promise.resolve(textOf()).then((text) => new Blob([text], { type: 'text/plain' }))
     await navigator.clipboard.write([new ClipboardItem({ 'text/plain': blob })])
     button.textContent = 'Copied'

@@ -1,4 +1,4 @@
-// A job on the page.
+// The card of a job on the page.
 import { Bar } from './bar.js'
 import { callItem, outcomeOf } from './calls.js'
 import { announce, copyOf, copyWhenPressed, showError, showFacts } from './dom.js'
@@ -44,7 +44,7 @@ export class JobCard {
     return this.#job.createdAt
   }
 
-  /** One of the contract's five. */
+  /** One of the contract's five states. */
   get status () {
     return this.#job.state?.status ?? 'NotStarted'
   }
@@ -78,7 +78,7 @@ export class JobCard {
     this.#showCount(call)
   }
 
-  /** Shows what changes with time alone. */
+  /** Updates the parts that change with time. */
   draw () {
     this.#bar.draw(this.#job, this.isOver)
     if (this.isOver) return
@@ -86,7 +86,7 @@ export class JobCard {
     this.#showTimes()
   }
 
-  /** Closes the others. */
+  /** Closes the other calls. */
   openHub () {
     this.#copy.part('hub').setAttribute('open', '')
   }
@@ -95,7 +95,7 @@ export class JobCard {
     await callAsFabric({ method: 'POST', path: `${this.path}/cancel`, activityId: this.#polling?.activityId ?? '' })
   }
 
-  /** @returns whether the state is another one */
+  /** @returns whether the state has changed */
   #showJob () {
     const { state, error, spans } = this.#job
     const { part } = this.#copy

@@ -1,4 +1,4 @@
-// All jobs of the workload, as the server records them, and the filter by state.
+// The jobs of the workload that the server records, and the filter by state.
 import { element } from './dom.js'
 import { JobCard } from './job-card.js'
 import { startedJobs } from './started-jobs.js'
@@ -37,7 +37,7 @@ function show (job) {
 function showAll (recorded) {
   for (const { job, calls } of recorded) show(job).setCalls(calls)
   showFiltered()
-  // Where the server has been restarted, it records these again once they are polled.
+  // After a restart, the server records these jobs again at their next poll.
   for (const [id, path] of startedJobs()) if (!cards.has(id)) callAsFabric({ method: 'GET', path })
 }
 
@@ -69,7 +69,7 @@ function showFiltered () {
   element('empty', HTMLElement).hidden = list.querySelector('li:not([hidden])') !== null
 }
 
-/** Listens to the server's records, again after each restart of it. @returns {EventSource} */
+/** Subscribes to the server's records, again after each restart of the server. @returns {EventSource} */
 function listen () {
   const events = new EventSource('/fabric/jobs')
   events.addEventListener('jobs', ({ data }) => showAll(JSON.parse(data)))
@@ -80,7 +80,7 @@ function listen () {
 export function watchJobs () {
   filter.addEventListener('change', showFiltered)
   let events = listen()
-  // A browser has six connections to a server, and each tab that listens takes one.
+  // A browser opens at most six connections to a server, and each subscribed tab needs one.
   document.addEventListener('visibilitychange', () => {
     events.close()
     if (document.visibilityState === 'visible') events = listen()

@@ -33,6 +33,6 @@ async function start (creationPayload) {
 
 offerInvalidCredentials(badHeaders, sampleJob)
 watchJobs()
-// Until here a button would have done nothing.
+// Enabled now, because before this the buttons had no effect.
 for (const button of document.querySelectorAll('form button')) button.removeAttribute('disabled')
 await offerHeadersToCopy()

@@ -1,4 +1,4 @@
-// Polls jobs as Fabric does, as often as the slider says.
+// Polls jobs as Fabric does, at the interval of the slider.
 import { element } from './dom.js'
 import { callAsFabric } from './workload.js'
 
@@ -12,7 +12,7 @@ const interval = () => 1_000 * (INTERVALS[slider.valueAsNumber] ?? 60)
 /** @type {Set<Polling>} */
 const running = new Set()
 
-/** Polls one job, from now on until it is stopped or an error is permanent. */
+/** Polls one job until it is stopped or gets a permanent error. */
 export class Polling {
   #path
   #polledAt = 0
@@ -34,7 +34,7 @@ export class Polling {
     this.schedule()
   }
 
-  /** Sets the next poll, also when the interval has changed. */
+  /** Schedules the next poll, also after a change of the interval. */
   schedule () {
     clearTimeout(this.#timer)
     if (running.has(this)) this.#timer = setTimeout(() => this.#poll(), this.#polledAt + interval() - Date.now())

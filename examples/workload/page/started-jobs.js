@@ -1,6 +1,6 @@
 // The jobs that this tab has started, also before a reload.
 
-/** The latest 50, by their IDs. @type {Map<string, string>} */
+/** The paths of the latest 50 jobs, by their IDs. @type {Map<string, string>} */
 const pathOf = new Map(JSON.parse(sessionStorage.getItem('started') ?? '[]'))
 
 /** @param {string} id @param {string} path */

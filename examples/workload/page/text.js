@@ -1,4 +1,4 @@
-// How states, times and items are written.
+// The texts of states, times and items.
 
 /** @type {Record<string, string>} */
 const STATES = {

@@ -23,7 +23,7 @@ export async function getJson (url) {
 export const newHeaders = (bad) =>
   getJson(`/fabric/headers${bad === undefined ? '' : `?${new URLSearchParams({ bad })}`}`)
 
-/** Fabric uses its tokens many times. @type {Promise<Record<string, string>> | undefined} */
+/** The headers are reused, as Fabric reuses its tokens. @type {Promise<Record<string, string>> | undefined} */
 let kept
 
 async function keptHeaders () {
@@ -37,7 +37,7 @@ async function keptHeaders () {
 }
 
 /**
- * Calls with valid tokens. Where they are refused, calls once more with new ones: the server's keys change at each
+ * Calls with valid tokens. If they are refused, calls once more with new ones: the server's keys change at each
  * start, and tokens expire after an hour.
  * @param {Request} request
  */
@@ -54,7 +54,7 @@ const TIMEOUT = 30_000
 /**
  * @param {Request} request
  * @param {() => Promise<Record<string, string>>} headersOf
- * @returns {Promise<Answer | undefined>} undefined where no response came
+ * @returns {Promise<Answer | undefined>} undefined without a response
  */
 export async function call ({ method, path, payload, activityId }, headersOf) {
   const requestId = crypto.randomUUID()
@@ -79,7 +79,7 @@ export async function call ({ method, path, payload, activityId }, headersOf) {
 
 // Whether the workload responds.
 
-/** When no response came, as this tab saw it. @type {Array<{ from: number, to?: number }>} */
+/** The periods in which this tab got no response. @type {Array<{ from: number, to?: number }>} */
 export const silences = JSON.parse(sessionStorage.getItem('silences') ?? '[]')
 
 export const isSilent = () => silences.length > 0 && silences.at(-1)?.to === undefined
@@ -105,7 +105,7 @@ function noteResponse () {
   showStatus('Up', 'Workload responding')
 }
 
-/** A reload does not change what is shown of a job. */
+/** Stored, so that a reload does not change the shown periods. */
 function keepSilences () {
   sessionStorage.setItem('silences', JSON.stringify(silences.slice(-50)))
   dispatchEvent(new Event('silence'))
