@@ -45,7 +45,7 @@ const requestMetrics = fastifyPlugin(async (scope: FastifyInstance, { meter }: {
   })
 })
 
-/** Counts what the plugin publishes, of all servers in the process, until the server closes. */
+/** Counts the messages of the plugin's channels, from all servers in the process, until the server closes. */
 const authenticationMetrics = fastifyPlugin(async (app: FastifyInstance, { meter }: { meter: Meter }) => {
   const refusals = meter.createCounter('fabric.job.refusals', {
     description: 'Refused requests by the reason, the token and its claim'

@@ -45,7 +45,7 @@ const requestMetrics = fastifyPlugin(async (scope: FastifyInstance, { registers 
   })
 })
 
-/** Counts what the plugin publishes, of all servers in the process, until the server closes. */
+/** Counts the messages of the plugin's channels, from all servers in the process, until the server closes. */
 const authenticationMetrics = fastifyPlugin(async (app: FastifyInstance, { registers }: { registers: Registry[] }) => {
   const refusals = new Counter({
     name: 'fabric_job_refusals_total',

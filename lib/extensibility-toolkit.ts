@@ -37,7 +37,7 @@ export function serveJobs (app: FastifyInstance, services: Services, callbacks: 
     async call (request: InBody<OnCreateJobInstanceBody>, context) {
       const job = jobOf(request)
       await createJobInstance(job, createRequest(request.body), context)
-      // A job that was accepted exists, also where it cannot be seen yet.
+      // An accepted job exists, even if it is not visible yet.
       return await resolveJobState(job, context) ?? { status: 'NotStarted' }
     }
   })
@@ -49,12 +49,12 @@ export function serveJobs (app: FastifyInstance, services: Services, callbacks: 
   })
 }
 
-/** The item of the path and the job of the body, of which nothing else counts. */
+/** The item of the path, and the job type and the job instance of the body. Other properties of the body are ignored. */
 function jobOf ({ params, body: { jobType, jobInstanceId } }: InBody): JobInstance {
   return jobInstance({ ...params, jobType, jobInstanceId })
 }
 
-/** The contract's form of a create. The toolkit does not say what invoked the job: that is not for this plugin to make up. */
+/** Converts a create to the contract's form. The toolkit does not report what invoked the job, so the invoke type is unknown. */
 function createRequest (body: OnCreateJobInstanceBody): CreateItemJobInstanceRequest {
   const { executionData } = ownCopy(body)
   const invokeType = 'UnknownFutureValue'

@@ -12,7 +12,7 @@ const JSON_TYPE = 'application/json'
 /** The status of an operation's success: 202 has no body, the others have the state. */
 export type SuccessStatus = 200 | 201 | 202
 
-/** The statuses with a state, as the schemas of the responses are named. */
+/** The names of the response schemas of the statuses with a state. */
 const STATE_SCHEMAS = { 200: '200', 201: '201' } as const
 
 /**

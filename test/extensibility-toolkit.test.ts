@@ -47,7 +47,7 @@ function jobsHost (t: Test, options: Partial<FabricJobsOptions> & { prefix?: str
   return { app, jobs, created }
 }
 
-/** All three callbacks as one. */
+/** Uses one function as all three callbacks. */
 function everyCallback (callback: (context: JobStateContext) => JobStateResult) {
   return {
     createJobInstance: async (_job: JobInstance, _request: unknown, context: JobStateContext) => { await callback(context) },
@@ -64,7 +64,7 @@ function stateOf (t: Test, operation: Operation, response: LightMyRequestRespons
   return response.json()
 }
 
-t.test('A job that one API has created is found and cancelled by the other', async (t) => {
+t.test('A job that one API has created can be polled and cancelled with the other', async (t) => {
   const { app } = jobsHost(t)
   t.same(stateOf(t, CREATE, await app.inject(request(CREATE))), { status: 'NotStarted' })
   t.same(stateOf(t, STATE, await app.inject(request(STATE))), { status: 'NotStarted' })
@@ -80,7 +80,7 @@ t.test('A job that one API has created is found and cancelled by the other', asy
   t.same(holdToContract(t, await app.inject(pollPath(other))), { status: 'Cancelled' })
 })
 
-t.test('The same create twice is 201 with the state both times', async (t) => {
+t.test('Sending the same create twice responds with 201 and the state both times', async (t) => {
   const { app, jobs, created } = jobsHost(t)
   t.same(stateOf(t, CREATE, await app.inject(request(CREATE))), { status: 'NotStarted' })
   jobs.set(jobInstanceId, sampleState)
@@ -100,7 +100,7 @@ t.test('A create is answered with the state that resolveJobState returns after i
   }
 })
 
-t.test('What createJobInstance throws is the response, and resolveJobState is not called', async (t) => {
+t.test('An error of createJobInstance determines the response, and resolveJobState is not called', async (t) => {
   const held = new WorkloadError({ statusCode: 409, errorCode: 'Held', message: 'Held.', source: 'User', isPermanent: false })
   const { app } = jobsHost(t, {
     createJobInstance: () => { throw held },
@@ -172,11 +172,11 @@ t.test('A polluted Object.prototype adds nothing to the request of a create', as
   for (const { request } of created) t.strictSame(Object.entries(request), [['invokeType', 'UnknownFutureValue']])
 })
 
-/** A row of the table of failures: what the workload has, the request, and the response. */
+/** A row of the table of failures: the workload, the request and the response. */
 interface Failure {
   options?: Partial<FabricJobsOptions>
   request?: (operation: Operation) => InjectOptions
-  /** Operations that succeed all the same. */
+  /** Operations that succeed nevertheless. */
   except?: Operation
   response: { statusCode: number, headers?: object }
   body: object
@@ -363,7 +363,7 @@ for (const [what, { options, request: requestOf = request, except, response, bod
   })
 }
 
-t.test('The deadline of a create includes the question for its state, and the signal is aborted', async (t) => {
+t.test('The deadline of a create includes the call of resolveJobState, and the signal is aborted', async (t) => {
   const signals: AbortSignal[] = []
   const { app } = jobsHost(t, {
     createJobInstance: async (_job, _request, { signal }) => { signals.push(signal) },
@@ -378,7 +378,7 @@ t.test('The deadline of a create includes the question for its state, and the si
   t.match(signals[0], { aborted: true, reason: { errorCode: 'ResolverTimeout' } })
 })
 
-t.test('Only Fabric reaches the callbacks, and they get the caller', async (t) => {
+t.test('Only authenticated requests of the toolkit reach the callbacks, which get the caller', async (t) => {
   const callers: unknown[] = []
   const callbacks = everyCallback(({ caller }) => { callers.push(caller?.tenantId); return sampleState })
   const { app } = jobsHost(t, { ...callbacks, authentication: fabric.authentication })
@@ -405,7 +405,7 @@ t.test('Each log line of a request has its ActivityId and RequestId', async (t) 
   }
 })
 
-t.test('A hook of the host that sends a state with the status of success sends it as the contract has it', async (t) => {
+t.test('A state that a hook of the host sends with the status of success conforms to the contract', async (t) => {
   const app = host(t)
   app.addHook('preHandler', async ({ url }, reply) => reply.code(url.endsWith(CREATE) ? 201 : 200).send({ status: 'Completed', hits: 7 }))
   app.register(fabricJobs, { ...everyCallback(() => { throw t.fail('the callback is called') }), authentication: false, api: 'extensibility-toolkit' })
@@ -425,7 +425,7 @@ t.test('A state that a hook of the host sends with another status is an ErrorRes
   }
 })
 
-/** What a host with the plugin responds on each route: the contract's, then the toolkit's. */
+/** The statuses of a host with the plugin on each route: the contract's, then the toolkit's. */
 async function statusesOf (t: Test, options: Partial<FabricJobsOptions>) {
   const app = host(t)
   await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Workload', version: '1' } } })
@@ -438,7 +438,7 @@ async function statusesOf (t: Test, options: Partial<FabricJobsOptions>) {
   return { statuses, document: JSON.stringify(app.swagger()), app }
 }
 
-t.test('Without the option api, and with the default, no route of the toolkit exists and the document has no word of it', async (t) => {
+t.test('Without the option api, and with its default, the routes of the toolkit do not exist and are not in the document', async (t) => {
   for (const options of [{}, { api: undefined }, { api: 'workload-development-kit' }] as const) {
     const { statuses, document, app } = await statusesOf(t, options)
     t.same(statuses, [202, 200, 200, 404, 404, 404])
@@ -467,14 +467,14 @@ t.test('fabricJobState serves only onGetJobInstanceStatus of the toolkit', async
   }
 })
 
-t.test('No route of the toolkit answers another method than POST', async (t) => {
+t.test('The routes of the toolkit respond to POST only', async (t) => {
   const { app } = jobsHost(t)
   for (const operation of OPERATIONS) {
     for (const method of ['GET', 'HEAD', 'PUT', 'DELETE'] as const) t.equal((await app.inject({ method, url: pathOf(operation) })).statusCode, 404)
   }
 })
 
-t.test('Both APIs stand in one server under two prefixes, and a document has each operationId once', async (t) => {
+t.test('Both APIs can be registered under two prefixes, and the document has each operationId once', async (t) => {
   const app = host(t)
   await app.register(swagger, { openapi: { info: { title: 'Workload', version: '1' } } })
   for (const prefix of ['/a', '/b']) app.register(fabricJobs, { ...everyCallback(() => sampleState), prefix, api: 'both', authentication: false })

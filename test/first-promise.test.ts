@@ -15,7 +15,7 @@ const hostile = fc.constantFrom(
 const uuid = fc.oneof({ weight: 9, arbitrary: fc.uuid() }, fc.uuid().map((id) => id.toUpperCase()), wild, hostile)
 const type = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(sample.itemType, sample.jobType) }, wild, hostile)
 const poll = fc.record({
-  // A client resolves a path of dots alone away, to another route.
+  // Clients remove path segments of one or two dots.
   url: fc.record({ workspaceId: uuid, itemType: type, itemId: uuid, jobType: type, jobInstanceId: uuid })
     .filter((parts) => Object.values(parts).every((part) => !/^\.\.?$/.test(part)))
     .map((parts) => pollPath(parts)),
@@ -85,7 +85,7 @@ const body = fc.oneof(
   fc.json(), fc.string()
 )
 
-t.test(`Of 3,000 requests of the Extensibility Toolkit none is answered off the contract (SEED=${seed})`, async (t) => {
+t.test(`The responses to 3,000 random requests of the Extensibility Toolkit conform to the contract (SEED=${seed})`, async (t) => {
   let create: () => unknown = () => undefined
   let resolve: () => unknown = () => null
   const app = host(t, { routerOptions: { maxParamLength: 2000 } })

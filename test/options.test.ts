@@ -20,7 +20,7 @@ const refusals: [what: string, options: object, message: string][] = [
     "resolveJobState must be a function: resolveJobState: async ({ jobInstanceId }, context) => ({ status: 'InProgress' })"],
   ['a misspelt option', { ...pluginOptions(), resolveTimeout: 7 },
     'there is no option "resolveTimeout": write resolverTimeout'],
-  ['the name of a short option in other letters', { ...pluginOptions(), API: 'both' }, 'there is no option "API": write api'],
+  ['the name of a short option in upper case', { ...pluginOptions(), API: 'both' }, 'there is no option "API": write api'],
   ...[-1, 0.5, NaN, Infinity, 2 ** 31, '10', null, 10n].map((resolverTimeout): [string, object, string] => [
     `a resolverTimeout of ${typeof resolverTimeout} ${resolverTimeout}`, { ...pluginOptions(), resolverTimeout },
     'resolverTimeout must be a whole number of milliseconds from 0 (no deadline) to 2147483647'

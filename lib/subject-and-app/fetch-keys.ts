@@ -15,7 +15,7 @@ export function requestKeys (fetch: FetchImplementation, jwksUri: string, signal
 }
 
 /**
- * Reads the members of a JWK set, whatever they are.
+ * Reads the members of a JWK set, without checking them.
  *
  * @throws Error that says what the key endpoint answered.
  */

@@ -27,7 +27,7 @@ export interface RefusalDetails {
   readonly hint?: string
 }
 
-/** Why requests are refused: what metrics count, and the sentence in the log. Nothing that a caller sends is part of either. */
+/** The reasons of refusals: the code for metrics, and the sentence for the log. Neither contains anything that a caller sends. */
 export const REASONS = {
   AuthorizationMissing: 'the authorization header is missing',
   AuthorizationRepeated: 'the authorization header is repeated',

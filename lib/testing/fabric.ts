@@ -71,13 +71,13 @@ export interface Poll {
 /** The operations on jobs of the Extensibility Toolkit. Experimental: no contract is published as of November 2026. */
 export type ToolkitOperation = keyof typeof TOOLKIT_URLS
 
-/** How a request of the Extensibility Toolkit differs from a good one for the job instance of the contract's sample. */
+/** Differences of a request of the Extensibility Toolkit from a valid one for the job instance of the contract's sample. */
 export interface ToolkitRequestOptions extends PollOptions {
-  /** Properties of the body, beside `jobType` and `jobInstanceId` or in place of them: `{ executionData: { months: 12 } }`. */
+  /** Properties of the body that are added to `jobType` and `jobInstanceId`, or replace them: `{ executionData: { months: 12 } }`. */
   body?: object
 }
 
-/** A request of the Extensibility Toolkit as Fastify's `inject` takes it. */
+/** A request of the Extensibility Toolkit for Fastify's `inject`. */
 export interface ToolkitRequest {
   /** The method of all its operations. */
   method: 'POST'

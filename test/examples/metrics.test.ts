@@ -70,13 +70,13 @@ async function startOpenTelemetry (options: FabricJobsOptions & { prefix: string
   }
 }
 
-/** Without labels that are empty, which Prometheus takes for absent. */
+/** Removes empty labels, which are absent for Prometheus. */
 function seriesOf (name: string, labels: Iterable<readonly [string, string]>): string {
   const parts = [...labels].filter(([, text]) => text !== '').map(([label, text]) => `${label}="${text}"`)
   return `${name}{${parts.sort().join()}}`
 }
 
-/** What has been counted in between: counters, and the numbers of measured durations. */
+/** The differences of two samples: counters, and the numbers of measured durations. */
 function counted (before: Series, after: Series): Series {
   return Object.fromEntries(Object.entries(after)
     .map(([series, value]) => [series, value - (before[series] ?? 0)] as const)
@@ -120,7 +120,7 @@ const lookup = (token: 'app' | 'subject', result: 'hit' | 'miss') => seriesOf('f
 const SEEN = [lookup('app', 'hit'), lookup('subject', 'hit')]
 const UNAUTHENTICATED = response(401, 'AuthenticationFailed')
 
-/** Ten kinds of polls. The two tokens of `seen` are in the memory of the server. */
+/** Ten kinds of polls. The server has cached the two tokens of `seen`. */
 async function kindsOf (fabric: Fabric, seen: { appToken: string, subjectToken: string }): Promise<Kind[]> {
   const good = await fabric.poll({ prefix, ...seen })
   const of = (jobInstanceId: string) => ({ ...good, url: good.url.replace(/[^/]+$/, jobInstanceId) })
@@ -174,7 +174,7 @@ const OF_EACH_KIND = 100
 const AT_ONCE = 20
 
 for (const [name, start] of Object.entries<Start>({ 'prom-client': startPrometheus, OpenTelemetry: startOpenTelemetry })) {
-  t.test(`with ${name}, the metrics before and after 1,000 polls of ten kinds differ by what was sent`, async (t) => {
+  t.test(`with ${name}, the metrics before and after 1,000 polls of ten kinds differ by the sent polls`, async (t) => {
     const durations: number[] = []
     const fabric = createFabric()
     const { app, read } = await start(optionsOf(fabric, durations))
@@ -208,7 +208,7 @@ for (const [name, start] of Object.entries<Start>({ 'prom-client': startPromethe
     t.ok(Number(after[sum]) - Number(before[sum]) >= inCallbacks, 'the callbacks are measured as a whole')
   })
 
-  t.test(`with ${name}, the signing keys have an age and a number, and their fetches an outcome`, async (t) => {
+  t.test(`with ${name}, the age and the number of the signing keys and the outcome of their fetches are measured`, async (t) => {
     const fabric = createFabric()
     const { authentication, close, jwksUri } = await fabric.listen()
     t.teardown(close)
@@ -230,7 +230,7 @@ for (const [name, start] of Object.entries<Start>({ 'prom-client': startPromethe
     t.match(await refused.read(), { 'fabric_job_key_fetch_duration_seconds_count{result="failed",status="404"}': 1 })
   })
 
-  t.test(`with ${name}, create and cancel are counted as operations of their own`, async (t) => {
+  t.test(`with ${name}, create and cancel are counted separately`, async (t) => {
     const fabric = createFabric()
     const { app, read } = await start(optionsOf(fabric))
     t.teardown(() => app.close())
@@ -248,7 +248,7 @@ for (const [name, start] of Object.entries<Start>({ 'prom-client': startPromethe
     })
   })
 
-  t.test(`with ${name}, a server that has closed listens to no channel any more`, async (t) => {
+  t.test(`with ${name}, a closed server has no subscriber`, async (t) => {
     const { app } = await start(optionsOf(createFabric()))
     await app.ready()
     t.strictSame(Object.values(diagnostics).map(({ hasSubscribers }) => hasSubscribers), [true, true, true])
@@ -261,7 +261,7 @@ function sorted (series: Series): Array<[string, number]> {
   return Object.entries(series).sort(([a], [b]) => a < b ? -1 : 1)
 }
 
-t.test('with OpenTelemetry, a request is a span with its ActivityId, its handler a span in it, and the callback runs in that', async (t) => {
+t.test('with OpenTelemetry, a request has a span with its ActivityId, and its handler a child span in which the callback runs', async (t) => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   t.teardown(() => context.disable())
   const spans = new InMemorySpanExporter()
@@ -288,7 +288,7 @@ t.test('with OpenTelemetry, a request is a span with its ActivityId, its handler
   }])
 })
 
-t.test('the dashboard shows each metric of the examples, by labels that it has, and no other', async (t) => {
+t.test('the dashboard shows exactly the metrics of the examples, with their labels', async (t) => {
   const fabric = createFabric()
   const { app } = await startPrometheus(optionsOf(fabric))
   t.teardown(() => app.close())

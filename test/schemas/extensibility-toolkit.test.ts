@@ -13,7 +13,7 @@ const document = read('extensibility-toolkit.json')
 const contract = read('openapi.json')
 const item = '/workspaces/{workspaceId}/items/{itemType}/{itemId}'
 
-/** The document with each definition and parameter in the place of its references. */
+/** The document with resolved references. */
 function resolved (value: unknown): unknown {
   if (Array.isArray(value)) return value.map(resolved)
   if (typeof value !== 'object' || value === null) return value
@@ -30,7 +30,7 @@ t.test('The document of the toolkit is valid OpenAPI 3.1, marked as experimental
   }
 })
 
-t.test('It has the three operations of the toolkit\'s sample back end', async (t) => {
+t.test('The document of the toolkit has the three operations of the sample back end', async (t) => {
   t.strictSame(
     Object.fromEntries(Object.entries<object>(document.paths).map(([path, methods]) => [path, Object.keys(methods)])),
     Object.fromEntries(['onCreateJobInstance', 'onGetJobInstanceStatus', 'onCancelJobInstance'].map((name) => [`${item}/jobs/${name}`, ['post']])))
@@ -51,13 +51,13 @@ t.test('It has the three operations of the toolkit\'s sample back end', async (t
   }
 })
 
-t.test('Its definitions, parameters and security are the contract\'s', async (t) => {
+t.test('The definitions, parameters and security of the toolkit\'s document are those of the contract', async (t) => {
   const { CreateItemJobInstanceRequest, JobInvokeType, ...schemas } = contract.components.schemas
   const { jobType, jobInstanceId, ...parameters } = contract.components.parameters
   t.strictSame(document.components, { ...contract.components, schemas, parameters })
 })
 
-t.test('The document that a server with api: extensibility-toolkit emits is the toolkit\'s', async (t) => {
+t.test('The document of a server with api: extensibility-toolkit is the toolkit\'s', async (t) => {
   const app = Fastify({ routerOptions: { maxParamLength: 256 } })
   t.after(() => app.close())
   const { securitySchemes } = document.components
@@ -75,7 +75,7 @@ t.test('The document that a server with api: extensibility-toolkit emits is the 
   t.match(await validate(structuredClone(emitted)), { valid: true })
   const paths = JSON.parse(JSON.stringify(resolved(document.paths)))
   for (const [path, { post }] of Object.entries<{ post: Emitted }>(paths)) {
-    // A body is named and described by its schema: Fastify's route options have no other place for that.
+    // The schema of a body has its name and description, because Fastify's route options have no other place for them.
     const { content, description } = post.requestBody
     const name = String(path.split('/').at(-1)).replace(/^o/, 'O')
     Object.assign(content['application/json'].schema, { title: `${name}Body`, description })
@@ -86,7 +86,7 @@ t.test('The document that a server with api: extensibility-toolkit emits is the 
 
 interface Emitted { requestBody: { description: string, content: { 'application/json': { schema: object } } } }
 
-t.test('Each operation has the document\'s method, path, id and headers', async (t) => {
+t.test('Each operation of the toolkit has the document\'s method, path, ID and headers', async (t) => {
   for (const [name, { method, url, schema, headerNames }] of Object.entries({ OnCreateJobInstance, OnGetJobInstanceStatus, OnCancelJobInstance })) {
     t.equal(method, 'POST')
     t.equal(document.paths[url.replace(/:(\w+)/g, '{$1}')].post.operationId, schema.operationId)

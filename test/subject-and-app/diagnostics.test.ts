@@ -15,7 +15,7 @@ import { createFabric } from '../../lib/testing/index.js'
 
 const CLAIMS = ['ver', 'tid', 'iss', 'aud', 'appid', 'azp', 'oid', 'nbf', 'exp', 'idtyp', 'scp']
 
-/** What a channel publishes during a test. */
+/** The messages of a channel during a test. */
 function record<Message> (t: Test, channel: DiagnosticsChannel<Message>): Message[] {
   const messages: Message[] = []
   const subscriber = (message: Message) => { messages.push(message) }
@@ -47,7 +47,7 @@ t.test('each refused request publishes the code, the token and the claim of its 
   t.strictSame([...new Set(published.map(({ token }) => token))].sort(), ['app', 'subject', undefined])
 })
 
-t.test('a request that is accepted publishes no refusal', async (t) => {
+t.test('an accepted request publishes no refusal', async (t) => {
   const { app, fabric } = serve(t)
   const published = record(t, diagnostics.refusal)
   t.equal((await app.inject(await fabric.poll())).statusCode, 200)
