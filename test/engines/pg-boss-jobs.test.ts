@@ -277,6 +277,19 @@ t.test('keeps the owner of a job', { skip }, (t) => check(t, {
     }, [ACCEPTED, FAILED, NOT_FOUND], { failed: ['job'] }]
 }))
 
+t.test('an id is of one job in each queue, whatever the job types', { skip }, async (t) => {
+  const { boss, job } = new Scenario(t)
+  await boss.start()
+  const jobTypes = [QUEUE, 'refresh']
+  const refresh = { ...job, jobType: 'refresh' }
+  const queuePerType = new JobsHost(pgBossJobs(boss, { jobTypes }))
+  t.strictSame([await queuePerType.create(job), await queuePerType.create(refresh)], [ACCEPTED, ACCEPTED])
+  t.strictSame(readable(await queuePerType.cancel(refresh)), CANCELLED)
+  t.strictSame(await queuePerType.state(job), NOT_STARTED)
+  const oneQueue = new JobsHost(pgBossJobs(boss, { jobTypes, queue: () => 'forecasts' }))
+  t.strictSame([await oneQueue.create(job), readable(await oneQueue.create(refresh))], [ACCEPTED, NOT_ACCEPTED])
+})
+
 t.test('gives data, options and the queue of the job to pg-boss', { skip }, async (t) => {
   const { engine, job } = new Scenario(t)
   const boss = await engine.start()
