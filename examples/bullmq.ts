@@ -16,7 +16,7 @@ const forecasts = new BullmqForecasts(REDIS_URL)
 await forecasts.work()
 
 const app = createServer()
-// To look at: the API, at /documentation; on this machine also a page that plays Fabric's part, at /.
+// The API page at /documentation; on this machine also a page that simulates Fabric, at /.
 await app.register(apiPage, { fabric, api: prefix })
 await app.register(fabricPage, { fabric, api: prefix, host: HOST })
 // Create, state and cancel, for Fabric alone, whichever of its APIs it calls.

@@ -1,5 +1,6 @@
 // The packed package, installed into an empty project, as users get it.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
 import t from 'tap'
@@ -35,6 +36,21 @@ t.test('the package and its dependencies have no install scripts', async (t) => 
     t.same(['preinstall', 'install', 'postinstall'].filter((script) => script in scripts), [], name)
     t.notOk(existsSync(join(path, 'binding.gyp')), `${name} compiles nothing`)
   }
+})
+
+t.test('npm warns of no engine but those that the README names', async (t) => {
+  const semver: unknown = createRequire(createRequire(import.meta.url).resolve('fastify'))('semver')
+  const satisfies = (version: string, range: string) =>
+    Reflect.apply(Reflect.get(Object(semver), 'satisfies'), semver, [version, range]) === true
+  const paths = withDependencies([...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)])
+  const warned = (version: string) => paths
+    .map((path) => JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')))
+    .filter(({ engines }) => engines?.node !== undefined && !satisfies(version, engines.node))
+    .map(({ name }) => name)
+  t.strictSame(warned('20.19.0').sort(), ['cookie', 'pg-boss'])
+  for (const version of ['22.12.0', '24.0.0', '26.0.0']) t.strictSame(warned(version), [], version)
+  t.ok(satisfies('20.19.0', manifest.engines.node) && !satisfies('20.18.0', manifest.engines.node))
+  t.match(readFileSync('README.md', 'utf8'), /On Node\.js 20, npm prints `EBADENGINE` warnings for `cookie`, [^.]+ and for\npg-boss 12/)
 })
 
 const imports = { Fastify: 'fastify', plugin: manifest.name, testing: `${manifest.name}/testing` }

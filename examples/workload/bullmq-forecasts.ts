@@ -1,7 +1,7 @@
 import { Queue, WaitingError, Worker, type Job } from 'bullmq'
 import { bullmqJobs, fabricProcessor, type FabricJobContext } from 'fastify-fabric-job-state/bullmq'
 
-import { calculateForecast, JOB_TYPE, type ForecastPayload } from './forecast-job.js'
+import { calculateForecast, forecastData, JOB_TYPE, type ForecastPayload } from './forecast-job.js'
 
 /** Ended jobs are kept for a week, in seconds. */
 const KEPT = { age: 7 * 24 * 3_600 }
@@ -21,6 +21,7 @@ export class BullmqForecasts {
     this.#queue = new Queue(JOB_TYPE, { connection: this.#connection }).on('error', console.error)
     this.callbacks = bullmqJobs(this.#queue, {
       jobTypes: [JOB_TYPE],
+      data: forecastData,
       options: () => ({ attempts: 3, removeOnComplete: KEPT, removeOnFail: KEPT })
     })
   }

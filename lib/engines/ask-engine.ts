@@ -8,7 +8,7 @@ import { engineUnavailable } from './failures.js'
 /** Options of every engine. */
 export interface EngineOptions {
   /**
-   * How long to wait for the engine, in milliseconds; then the response is 503 `EngineUnavailable`. It has to be less than
+   * How long to wait for the engine, in milliseconds; then the response is 503 `EngineUnavailable`. It must be less than
    * the plugin's `resolverTimeout`, which otherwise comes first, with 504.
    * @default 5_000
    */

@@ -27,7 +27,7 @@ export class Cancellations {
     this.#running.delete(controller)
   }
 
-  /** Waits for the connection: a cancelled job must not run because Redis was away for a moment. */
+  /** Waits for the connection: a cancelled job must not run because Redis was down for a moment. */
   async #isCancelled (id: string, signal: AbortSignal | undefined): Promise<boolean> {
     for (;;) {
       try {
@@ -39,7 +39,7 @@ export class Cancellations {
     }
   }
 
-  /** Looks at all jobs that run, until there are none. */
+  /** Looks once a second, while jobs run. */
   async #lookOn (): Promise<void> {
     this.#isLooking = true
     while (this.#running.size > 0) {
@@ -55,7 +55,7 @@ export class Cancellations {
         if (await this.#ask(id)) controller.abort(new Error('The job was cancelled.'))
       }))
     } catch {
-      // Redis is away: the next look finds what this one could not.
+      // Redis is down; the next look finds out.
     }
   }
 

@@ -19,7 +19,7 @@ export type FabricJobHandler<Data, Result> = (job: Job<Data, Result>, context: F
  *   BullMQ gives these jobs to another worker.
  * - A cancelled job is not tried again, nor is one that fails with a `WorkloadError` that `isPermanent`.
  * - BullMQ stores the message of an error and nothing else. The message of a `WorkloadError` becomes the JSON of its
- *   `ErrorDetails`, from which {@link bullmqJobState} tells its code, source and details. What is not an `Error` gets a
+ *   `ErrorDetails`, from which {@link bullmqJobState} reads its code, source and details. What is not an `Error` gets a
  *   message: BullMQ fails at `throw undefined` and does not end the job.
  *
  * @param queue the queue of the worker, open until the worker is closed
@@ -57,7 +57,7 @@ export function fabricProcessor<Data = unknown, Result = unknown> (
   }
 }
 
-/** What a handler throws to tell BullMQ that it has moved the job elsewhere. */
+/** True for the errors by which a handler signals to BullMQ that it has moved the job. */
 function isControlFlow (error: unknown): boolean {
   return error instanceof Error && CONTROL_FLOW.has(error.name)
 }
@@ -75,7 +75,7 @@ function storable (thrown: unknown, cancelled: AbortSignal): Error {
   return hasDetails && details.isPermanent === true ? unrecoverable(error) : error
 }
 
-/** BullMQ does not try again after an error of this name. Its class would have to be imported from there. */
+/** BullMQ does not try again after an error of this name. Its class cannot be used without importing BullMQ. */
 function unrecoverable (error: Error): Error {
   return Object.assign(error, { name: 'UnrecoverableError' })
 }

@@ -80,7 +80,7 @@ function hasOwner (options: unknown): boolean {
   return typeof options === 'object' && options !== null && 'fabricJob' in options
 }
 
-/** The job's state as Fabric is told it. */
+/** The state of the job as the contract has it. */
 export function storedJobState (job: StoredJob): JobState {
   if (job.fabricCancelledOn !== null) return ended('Cancelled', job.fabricStartedOn, job.fabricCancelledOn)
   if (job.finishedOn === null) {
@@ -98,7 +98,7 @@ export function storedJobState (job: StoredJob): JobState {
     : { ...ended('Failed', null, job.finishedOn), errorDetails: abandoned.errorDetails }
 }
 
-/** Workers and servers have clocks of their own: no start is told that is later than the end. */
+/** The clocks of workers and servers can differ: a start is never later than the end. */
 function ended (status: 'Completed' | 'Failed' | 'Cancelled', start: string | null, end: string): JobState {
   const earliest = start !== null && Number(start) > Number(end) ? end : start
   return { status, startTimeUtc: time(earliest), endTimeUtc: time(end) }

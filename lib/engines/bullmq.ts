@@ -9,6 +9,7 @@ import {
   cancelStoredJob, isStoredJobOwnedBy, readStoredJob, storedJobState, type OwnedJobOptions
 } from './bullmq-stored-job.js'
 import { jobNotAccepted, unknownJobType } from './failures.js'
+import { hostError } from './host-error.js'
 import { checkJobType, creationPayload, type EngineJobsOptions } from './job-options.js'
 import { ownerOf } from './owner.js'
 
@@ -55,7 +56,7 @@ export interface BullmqJobsOptions extends EngineJobsOptions {
  * that. BullMQ cannot cancel a job that another process runs: a worker that is made with {@link fabricProcessor} does not
  * run a cancelled job, and aborts the `signal` of one that runs.
  *
- * Redis away is 503 `EngineUnavailable` at once where that is known, else after `timeout`.
+ * While Redis is down the response is 503 `EngineUnavailable`: at once if the connection is known to be lost, else after `timeout`.
  *
  * @param queue the queue, or a function that finds the queue of a job; `undefined` means that there is none: a create is
  * 400 `UnknownJobType` then, the others are 404
@@ -99,7 +100,7 @@ export function bullmqJobs (
   }
 }
 
-/** Any other id could be the name of one of BullMQ's own keys. */
+/** Any other id could be the name of a key of BullMQ itself. */
 function toJobId ({ jobInstanceId }: JobInstance): string {
   if (!isUuid(jobInstanceId)) throw new TypeError('fastify-fabric-job-state: jobInstanceId must be a UUID.')
   return jobInstanceId.toLowerCase()
@@ -113,18 +114,25 @@ function checkDeduplication (deduplication: JobsOptions['deduplication']): void 
 }
 
 /**
- * Adds the job unless it is there. BullMQ returns the id of the job that is there, be it another's, or the id of the job
- * because of which it ignores this one.
+ * Adds the job unless it exists. If one exists, also of another owner, BullMQ returns its id; if BullMQ ignores the job, the
+ * id of the job that is the reason.
  *
- * @throws {WorkloadError} 409 if it is not there for this owner. A job that is gone ended and was removed since.
+ * @throws {WorkloadError} 500 if the data or the options are wrong; 409 if this owner has no such job. A job that is no longer stored has ended and was removed.
  */
 async function addJob (
   client: RedisClient, queue: BullmqQueue, name: string, data: unknown, options: OwnedJobOptions
 ): Promise<void> {
-  const { id } = await queue.add(name, data, options)
+  const { id } = await queue.add(name, data, options).catch(async (error: unknown) => {
+    throw await hostError(error, isOfRedis, () => readStoredJob(client, queue.toKey(options.jobId)))
+  })
   if (id !== options.jobId) throw jobNotAccepted()
   const stored = await readStoredJob(client, queue.toKey(id))
   if (stored !== undefined && !isStoredJobOwnedBy(stored, options.fabricJob)) throw jobNotAccepted()
+}
+
+/** True for an error of Redis, whose message begins with a code as `READONLY`, or of the connection, which has a `code`. */
+function isOfRedis (error: unknown): boolean {
+  return error instanceof Error && (/^[A-Z]{2,} /.test(error.message) || ('code' in error && typeof error.code === 'string'))
 }
 
 /**
@@ -154,7 +162,7 @@ async function addJob (
  *
  * A poll is one `HMGET` on the job's hash. (BullMQ's own `getState` searches the lists of waiting and active jobs.) Keep the
  * data of jobs small: it is read with the rest. A command to Redis cannot be withdrawn, so `signal` is not used; `timeout`
- * bounds the wait, and without a connection the response is 503 at once. The `retryStrategy` of the connection says how soon
+ * bounds the wait, and without a connection the response is 503 at once. The `retryStrategy` of the connection decides how soon
  * it is back: with BullMQ's default up to 20 seconds.
  *
  * @param queue the queue, or a function that finds the queue of a job; `undefined` means that there is none (404)

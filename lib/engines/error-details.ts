@@ -3,7 +3,7 @@ import { checkedCopy } from '../checked-copy.js'
 
 const readErrorDetails = checkedCopy(ErrorDetails)
 
-/** The code of a failure that has none of its own. */
+/** The code of a failure without a code. */
 export const JOB_FAILED = 'JobFailed'
 
 /**
@@ -42,7 +42,7 @@ function parsed (text: string): unknown {
   }
 }
 
-/** An `AggregateError`, as Node makes of a refused connection, often has no message of its own. */
+/** An `AggregateError`, as Node makes of a refused connection, often has no message. */
 function messageOf (failure: unknown): string {
   return ownMessage(failure) || oneLine(errorsIn(failure).map(ownMessage).filter((message) => message !== '').join('; '))
 }

@@ -18,7 +18,7 @@ export interface OwnedData {
 
 /**
  * Makes the id and the data under which a host adds a job to its engine, for hosts that use the engine's resolver alone:
- * the owner is in the data, as the property `fabricJob`, and has to stay there. The resolver reports the state of a job
+ * the owner is in the data, as the property `fabricJob`, and must stay there. The resolver reports the state of a job
  * only to the tenant that started it, and only for the same workspace, item type, item and job type.
  *
  * `pgBossJobs` and `bullmqJobs` need no such call, and store the owner where a worker cannot replace it.
@@ -27,7 +27,7 @@ export interface OwnedData {
  *
  * @param job the parameters of the path; UUIDs in either case
  * @param caller the caller that starts it: `request.fabricCaller`; `undefined` with `authentication: false`
- * @param payload the data that the worker needs; a `fabricJob` of its own is overwritten
+ * @param payload the data that the worker needs; its property `fabricJob`, if any, is overwritten
  *
  * @example
  * const { id, data } = withOwner(request.params, request.fabricCaller, request.body)
@@ -48,8 +48,8 @@ export function withOwner<Payload extends object> (
 export const stampJob = withOwner
 
 /**
- * The owner that a job must have for this caller to see it. With `authentication: false` nobody has verified a tenant
- * (anybody can send the header `x-ms-client-tenant-id`), so none is compared.
+ * The owner that a job must have for this caller to see it. With `authentication: false` the tenant is not verified
+ * (any caller can send the header `x-ms-client-tenant-id`), so none is compared.
  */
 export function ownerOf (job: JobInstance, caller: Pick<Caller, 'tenantId'> | undefined): Owner {
   return {

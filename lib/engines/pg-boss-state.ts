@@ -40,7 +40,7 @@ function unknownState (state: never): Error {
 function failureOf (output: unknown): ErrorDetails {
   const failure = typeof output === 'object' && output !== null && 'value' in output ? output.value : output
   const details = toErrorDetails(failure)
-  // A failure with a code of its own is never pg-boss's.
+  // pg-boss itself writes no code.
   if (details.errorCode !== JOB_FAILED) return details
   return ENGINE_FAILURES.find(({ pattern }) => pattern.test(details.message))?.errorDetails ?? details
 }

@@ -4,6 +4,7 @@ import { toWorkloadError } from '../errors/error-response.js'
 import { WorkloadError } from '../errors/workload-error.js'
 import { isUuid } from '../subject-and-app/uuid.js'
 import { jobNotAccepted } from './failures.js'
+import { hostError } from './host-error.js'
 import type { Owner } from './owner.js'
 
 /** The methods of a `PgBoss` that reading and cancelling a job needs. */
@@ -90,7 +91,7 @@ export async function activeJobs (boss: PgBossReader, queue: string, ids: string
 }
 
 /**
- * Stores a job with its origin, in one statement, unless it is there already. A queue that does not exist is created.
+ * Stores a job with its origin, in one statement, unless it exists. A queue that does not exist is created.
  *
  * @throws {WorkloadError} 409 if pg-boss did not accept the job, or if its id is another owner's; 400 if it cannot be stored;
  * 500 if the options are wrong.
@@ -99,6 +100,7 @@ export async function createStoredJob (
   boss: PgBossSender, { queue, id }: JobKey, data: object, options: SendOptions, origin: Origin
 ): Promise<void> {
   const db = storingOrigin(boss, origin)
+  const key = { queue, id }
   const send = () => boss.send(queue, data, { ...options, id, db }).catch((error: unknown) => {
     throw hasCode(error, UNTRANSLATABLE_CHARACTER) ? notStorable(error) : error
   })
@@ -106,10 +108,11 @@ export async function createStoredJob (
     if (error instanceof WorkloadError) throw error
     // Creates the queue unless it exists. pg-boss then reads it again, which another server may have deleted or recreated.
     await boss.createQueue(queue)
-    // PostgreSQL is there, so an error that remains is one of the host's options.
-    return await send().catch((error: unknown) => { throw toWorkloadError(error) })
+    return await send()
+  }).catch(async (error: unknown) => {
+    throw await hostError(error, isOfPostgres, () => findStoredJob(boss, key, origin.fabricJob))
   })
-  if (created === null && await findStoredJob(boss, { queue, id }, origin.fabricJob) === undefined) throw jobNotAccepted()
+  if (created === null && await findStoredJob(boss, key, origin.fabricJob) === undefined) throw jobNotAccepted()
 }
 
 /** The database of pg-boss, which adds the origin to the job that it inserts. */
@@ -139,8 +142,16 @@ async function schemaOf (boss: PgBossReader): Promise<string> {
   return schema
 }
 
-function unknownStatements (): Error {
-  return new Error('This release of pg-boss is not supported: its statements differ from those of pg-boss 12.')
+function unknownStatements (): WorkloadError {
+  return toWorkloadError(new Error('This release of pg-boss is not supported: its statements differ from those of pg-boss 12.'))
+}
+
+/**
+ * True for an error of PostgreSQL or of the connection, which both have a code; not for one of a value (SQLSTATE classes 22
+ * and 23), nor for an assertion of pg-boss.
+ */
+function isOfPostgres (error: unknown): boolean {
+  return error instanceof Error && 'code' in error && !/^(?:2[23]|ERR_ASSERTION)/.test(String(error.code))
 }
 
 /** PostgreSQL has no NUL and no half of a surrogate pair. */

@@ -4,6 +4,7 @@ import type { Job, JobResult, PgBoss, WorkOptions } from 'pg-boss'
 
 import { WorkloadError } from '../errors/workload-error.js'
 import type { FabricJobContext } from './job-context.js'
+import { storableOutput } from './pg-boss-output.js'
 import { activeJobs, checkBoss, type PgBossReader } from './pg-boss-store.js'
 
 /** The methods of a `PgBoss` that {@link fabricWork} needs. */
@@ -46,10 +47,10 @@ export async function fabricWork<Data extends object = Record<string, unknown>, 
       const activityId = await running.add(job, claim)
       claim.signal.throwIfAborted()
       const signal = AbortSignal.any([job.signal, claim.signal])
-      return { id: job.id, status: 'completed', output: await handler(job, { signal, activityId }) }
+      return { id: job.id, status: 'completed', output: storableOutput(await handler(job, { signal, activityId })) }
     } catch (error) {
       // pg-boss's `deadletter` is the end of all attempts, also where the queue has no dead letter queue.
-      return { id: job.id, status: isPermanent(error) ? 'deadletter' : 'failed', output: error }
+      return { id: job.id, status: isPermanent(error) ? 'deadletter' : 'failed', output: storableOutput(error) }
     }
   }
   const run = (job: Job<Data>): Promise<JobResult> => {
@@ -99,7 +100,7 @@ class RunningJobs {
     this.#isLooking = true
     while (this.#jobs.size > 0) {
       await setTimeout(INTERVAL, undefined, { ref: false })
-      // While PostgreSQL is away nothing is known; the next look finds what this one could not.
+      // While PostgreSQL is down nothing is known; the next look finds out.
       await this.#look(Array.from(this.#jobs)).catch(() => {})
     }
     this.#isLooking = false

@@ -59,7 +59,7 @@ export interface PgBossJobsOptions extends EngineJobsOptions, PgBossJobStateOpti
  * **Cancel** cancels the job if it has this owner and has not ended, in one statement, and returns the state after that. A
  * worker that is registered with {@link fabricWork} aborts the `signal` of a job that runs.
  *
- * PostgreSQL away is 503 `EngineUnavailable` at once if that is known, else after `timeout`. Listen to the `error` event of the
+ * While PostgreSQL is down the response is 503 `EngineUnavailable`: at once if the connection is refused, else after `timeout`. Listen to the `error` event of the
  * boss: it reports lost connections.
  *
  * @param boss the boss; it may be started later, until then the answers are 503

@@ -8,16 +8,16 @@ import {
   bullmqJobs, fabricProcessor, withOwner, type BullmqJobsOptions, type FabricJobHandler
 } from '../../lib/engines/bullmq.js'
 import type { JobInstance } from '../../lib/index.js'
-import { JobsHost } from './bullmq-host.js'
+import { JobsHost } from './jobs-host.js'
 import { CALLER } from './polling.js'
 import { REDIS_URL } from './services.js'
 
 const JOB_TYPES = ['calculateForecast']
 
-/** The token under which the test holds jobs itself. */
+/** The lock token of jobs that a test takes without a worker. */
 export const TOKEN = 'worker'
 
-/** BullMQ under a prefix of its own, which is removed after the test, with one queue for each job type. */
+/** BullMQ under a separate prefix, which is removed after the test, with one queue for each job type. */
 export class Engine {
   readonly #options: { connection: { url: string }, prefix: string }
   readonly #queues = new Map<string, Queue>()
@@ -70,7 +70,7 @@ export class Engine {
   }
 
   /** Adds a job as a host with its own routes does: the owner is in the data. */
-  async addStamped (job: JobInstance): Promise<void> {
+  async addWithOwnerInData (job: JobInstance): Promise<void> {
     const { id, data } = withOwner(job, CALLER, {})
     await this.queue(job.jobType).add(job.jobType, data, { jobId: id })
   }
@@ -105,14 +105,14 @@ export class Engine {
     await Promise.all([worker.run(), isOver.then(() => worker.close())])
   }
 
-  /** A worker takes the next job, and holds it. */
+  /** Takes the next job as a worker does, and does not end it. */
   async take (jobType: string): Promise<Job> {
     const job = await this.worker(jobType, null).getNextJob(TOKEN, { block: false })
     if (job === undefined) throw new Error(`no job in ${jobType}`)
     return job
   }
 
-  /** The worker that holds the jobs of a type dies, and BullMQ comes to know. */
+  /** The worker of the job dies, and BullMQ notices. */
   async loseWorker ({ jobType, jobInstanceId }: JobInstance): Promise<void> {
     const queue = this.queue(jobType)
     const client = await queue.getBackend().client
@@ -122,7 +122,7 @@ export class Engine {
       await client.del(queue.toKey('stalled-check'))
       await backend.moveStalledJobsToWait()
     }
-    // The first look marks a job, the second finds it still there.
+    // The first check marks a job, the second finds the mark.
     await check()
     await check()
   }

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 
 import { createPostgresBackend, Queue, type JobsOptions } from 'bullmq'
+import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 
 import { bullmqJobs, bullmqJobState, fabricProcessor } from '../../lib/engines/bullmq.js'
 import { WorkloadError, type JobInstance } from '../../lib/index.js'
 import { Engine, heard } from './bullmq-engine.js'
-import { JobsHost } from './bullmq-host.js'
-import { NOT_THERE, someJob, state, type Answer } from './polling.js'
+import { JobsHost } from './jobs-host.js'
+import { CALLER, NOT_THERE, someJob, state, type Answer } from './polling.js'
 import { DATABASE_URL, Proxy, REDIS_URL, skipWithout } from './services.js'
 
 const skip = await skipWithout('Redis', REDIS_URL)
@@ -30,6 +31,7 @@ const error = (statusCode: number, errorCode: string, source: string, isPermanen
 const NOT_ACCEPTED = error(409, 'JobNotAccepted', 'System', false)
 const UNKNOWN_TYPE = error(400, 'UnknownJobType', 'User', true)
 const ENGINE_DOWN = error(503, 'EngineUnavailable', 'System', false)
+const INTERNAL_ERROR = error(500, 'InternalError', 'System', false)
 const NOT_FOUND = error(404, 'JobInstanceNotFound', 'System', true)
 
 /** Fabric, and the engine with one job type; `job` is the job that a line of a table is about. */
@@ -56,32 +58,32 @@ class Scenario {
     return this.host().cancel({ ...this.job, ...job }, tenantId === undefined ? {} : { tenantId })
   }
 
-  /** The jobs that the engine holds, by their state. */
-  async held (): Promise<Record<string, string[]>> {
+  /** The jobs that the engine has stored, by their state. */
+  async stored (): Promise<Record<string, string[]>> {
     const names = new Map([[this.job.jobInstanceId, 'job'], [this.other.jobInstanceId, 'other']])
-    const held: Record<string, string[]> = {}
+    const stored: Record<string, string[]> = {}
     for (const state of ['waiting', 'active', 'delayed', 'completed', 'failed'] as const) {
       const ids = (await this.queue.getJobs([state])).map(({ id = '' }) => names.get(id) ?? id)
-      if (ids.length > 0) held[state] = ids
+      if (ids.length > 0) stored[state] = ids
     }
-    return held
+    return stored
   }
 }
 
-/** Each line: what is done, what is answered, and what the engine holds then. */
-type Table = Record<string, [act: (it: Scenario) => Promise<Answer[]>, answers: object[], held: Record<string, string[]>]>
+/** Each line: the calls, their responses, and the jobs that the engine has stored afterwards. */
+type Table = Record<string, [act: (it: Scenario) => Promise<Answer[]>, answers: object[], stored: Record<string, string[]>]>
 
-async function hold (t: Test, table: Table): Promise<void> {
-  for (const [name, [act, answers, held]] of Object.entries(table)) {
+async function check (t: Test, table: Table): Promise<void> {
+  for (const [name, [act, answers, stored]] of Object.entries(table)) {
     await t.test(name, async (t) => {
       const scenario = new Scenario(t)
       t.strictSame((await act(scenario)).map(readable), answers)
-      t.strictSame(await scenario.held(), held)
+      t.strictSame(await scenario.stored(), stored)
     })
   }
 }
 
-/** An answer without its times and without the words of an error. */
+/** An answer without its times and without the message of an error. */
 function readable ({ statusCode, body }: Answer): object {
   if (body === undefined) return { statusCode, body }
   const { message: _message, messageParameters: _parameters, ...rest }: Record<string, unknown> = Object(body)
@@ -93,7 +95,7 @@ const deduplication = { id: 'one at a time' }
 const upperCase = ({ jobInstanceId, workspaceId, itemId }: JobInstance) =>
   ({ jobInstanceId: jobInstanceId.toUpperCase(), workspaceId: workspaceId.toUpperCase(), itemId: itemId.toUpperCase() })
 
-t.test('creates a job once, for one owner', { skip }, (t) => hold(t, {
+t.test('creates a job once, for one owner', { skip }, (t) => check(t, {
   'answers 202 when a job is created': [
     async (it) => [await it.create()], [ACCEPTED], { waiting: ['job'] }],
   'answers 202 when a job is created twice': [
@@ -117,7 +119,7 @@ t.test('creates a job once, for one owner', { skip }, (t) => hold(t, {
     [ACCEPTED, CANCELLED, ACCEPTED, CANCELLED], { waiting: ['job'] }],
   'answers 202 when release 0.1.0 stored the job, with its owner in the data': [
     async (it) => {
-      await it.engine.addStamped(it.job)
+      await it.engine.addWithOwnerInData(it.job)
       return [await it.create(), await it.create({}, {}, randomUUID())]
     }, [ACCEPTED, NOT_ACCEPTED], { waiting: ['job'] }],
   'answers 409 when the job belongs to another tenant': [
@@ -157,10 +159,20 @@ t.test('creates a job once, for one owner', { skip }, (t) => hold(t, {
     }, [ACCEPTED, ACCEPTED], { delayed: ['job'] }],
   'answers 500 to a deduplication that would run a refused job later': [
     async (it) => [await it.create({}, { deduplication: { ...deduplication, keepLastIfActive: true } })],
-    [error(500, 'InternalError', 'System', false)], {}]
+    [INTERNAL_ERROR], {}]
 }))
 
-t.test('cancels the job of its owner, and answers with its state', { skip }, (t) => hold(t, {
+t.test('answers 500 when the options or the data of a job are wrong', { skip }, (t) => check(t, {
+  'because BullMQ refuses a value': [
+    async (it) => [await it.create({}, { priority: 2 ** 22 }), await it.create({}, { sizeLimit: 1 })],
+    [INTERNAL_ERROR, INTERNAL_ERROR], {}],
+  'because the parent does not exist': [
+    async (it) => [await it.create({}, { parent: { id: 'missing', queue: it.queue.qualifiedName } })], [INTERNAL_ERROR], {}],
+  'because the data is not JSON': [
+    async (it) => [await new JobsHost(it.engine.callbacks({ data: () => ({ points: 12n }) })).create(it.job)], [INTERNAL_ERROR], {}]
+}))
+
+t.test('cancels the job of its owner, and answers with its state', { skip }, (t) => check(t, {
   'answers Cancelled when the job waits': [
     async (it) => [await it.create(), await it.cancel(), await it.host().state(it.job)],
     [ACCEPTED, CANCELLED, CANCELLED], { waiting: ['job'] }],
@@ -206,7 +218,7 @@ t.test('cancels the job of its owner, and answers with its state', { skip }, (t)
     }, [NOT_FOUND], { waiting: ['job'] }],
   'cancels a job that release 0.1.0 stored, with its owner in the data': [
     async (it) => {
-      await it.engine.addStamped(it.job)
+      await it.engine.addWithOwnerInData(it.job)
       return [await it.cancel({}, randomUUID()), await it.cancel()]
     }, [NOT_FOUND, CANCELLED], { waiting: ['job'] }]
 }))
@@ -230,7 +242,7 @@ t.test('hands data, options, job type and ActivityId to the worker', { skip }, a
 t.test('the data of a job is the creation payload, or empty', { skip }, async (t) => {
   const { engine, queue, job, other } = new Scenario(t)
   const host = new JobsHost(bullmqJobs(queue, { jobTypes: [QUEUE] }))
-  const creationPayload = { seconds: 20, fabricJob: { tenantId: 'somebody else' } }
+  const creationPayload = { seconds: 20, fabricJob: { tenantId: 'another tenant' } }
   const given: unknown[] = []
   await host.create(job, { body: { invokeType: 'Manual', creationPayload } })
   await engine.run(QUEUE, ({ data }) => { given.push(data) })
@@ -247,7 +259,7 @@ t.test('an error of data or options chooses the answer, and nothing is stored', 
   }
   const answer = await new JobsHost(bullmqJobs(scenario.queue, { jobTypes: [QUEUE], data })).create(scenario.job)
   t.strictSame(readable(answer), error(422, 'NoSeries', 'User', true))
-  t.strictSame(await scenario.held(), {})
+  t.strictSame(await scenario.stored(), {})
 })
 
 t.test('a state poll in the same moment as the create is 404 or NotStarted', { skip }, async (t) => {
@@ -267,13 +279,16 @@ t.test('an id that is not a UUID is not a job, and is never written to', { skip 
   await queue.waitUntilReady()
   await engine.add(someJob())
   const client = await queue.getBackend().client
-  const host = new JobsHost(bullmqJobs(queue, { jobTypes: [QUEUE] }))
+  const { createJobInstance, resolveJobState, cancelJobInstance } = bullmqJobs(queue, { jobTypes: [QUEUE] })
+  const context = { caller: CALLER, log: Fastify().log }
   const meta = await client.hgetall(queue.toKey('meta'))
   for (const jobInstanceId of ['meta', 'wait', 'delayed', 'id', '1']) {
     const job = someJob({ jobInstanceId })
-    t.strictSame(readable(await host.state(job)), NOT_FOUND, jobInstanceId)
-    t.strictSame(readable(await host.cancel(job)), NOT_FOUND, jobInstanceId)
-    t.strictSame(readable(await host.create(job)), error(500, 'InternalError', 'System', false), jobInstanceId)
+    t.equal(await Reflect.apply(resolveJobState, undefined, [job, context]), null, jobInstanceId)
+    t.equal(await Reflect.apply(cancelJobInstance, undefined, [job, context]), null, jobInstanceId)
+    await t.rejects(Reflect.apply(createJobInstance, undefined, [job, { invokeType: 'Manual' }, context]), {
+      name: 'TypeError', message: /jobInstanceId must be a UUID/
+    })
   }
   t.strictSame(await client.hgetall(queue.toKey('meta')), meta)
   t.equal(await queue.getWaitingCount(), 1)
@@ -339,6 +354,17 @@ t.test('answers 503 when the connection breaks under a command', { skip }, async
   await proxy.stop()
   t.strictSame((await pending).map(readable), [ENGINE_DOWN, ENGINE_DOWN])
   await proxy.start()
+})
+
+t.test('answers 503 when Redis refuses the command, and 202 when it does not any more', { skip }, async (t) => {
+  const { queue, job } = new Scenario(t)
+  const host = new JobsHost(bullmqJobs(queue, { jobTypes: [QUEUE] }))
+  const client = await queue.getBackend().client
+  await client.set(queue.toKey('wait'), 'not a list')
+  t.strictSame(readable(await host.create(job)), ENGINE_DOWN)
+  await client.del(queue.toKey('wait'))
+  await client.del(queue.toKey(job.jobInstanceId))
+  t.strictSame(await host.create(job), ACCEPTED)
 })
 
 t.test('registration refuses what is not a queue of BullMQ 6 on Redis', { skip }, async (t) => {

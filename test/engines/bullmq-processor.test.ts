@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { bullmqJobs, fabricProcessor, type FabricJobHandler } from '../../lib/engines/bullmq.js'
 import { WorkloadError } from '../../lib/index.js'
 import { Engine, heard } from './bullmq-engine.js'
-import { JobsHost } from './bullmq-host.js'
+import { JobsHost } from './jobs-host.js'
 import { someJob } from './polling.js'
 import { Proxy, REDIS_URL, skipWithout } from './services.js'
 
@@ -170,7 +170,7 @@ t.test('a handler may move its job elsewhere, as in BullMQ', { skip }, async (t)
 t.test('the signal is aborted when the worker cancels the job', { skip }, async (t) => {
   const engine = new Engine(t)
   const job = someJob()
-  await engine.addStamped(job)
+  await engine.addWithOwnerInData(job)
   const worker = engine.worker(QUEUE, fabricProcessor(engine.queue(QUEUE), async (job, { signal, activityId }) => {
     t.equal(activityId, undefined, 'no request of Fabric created it')
     worker.cancelJob(String(job.id))
@@ -182,7 +182,7 @@ t.test('the signal is aborted when the worker cancels the job', { skip }, async 
   t.equal(await engine.queue(QUEUE).getJobState(job.jobInstanceId), 'completed')
 })
 
-/** A worker whose own connection holds, while that of its queue goes by way of a proxy. */
+/** A worker with a direct connection, and a queue whose connection goes through a proxy. */
 async function proxied (t: Test): Promise<{ proxy: Proxy, engine: Engine, queue: Queue }> {
   const proxy = new Proxy(REDIS_URL)
   await proxy.start()
@@ -198,7 +198,7 @@ async function proxied (t: Test): Promise<{ proxy: Proxy, engine: Engine, queue:
   return { proxy, engine, queue }
 }
 
-t.test('a job is not run before Redis has said whether it is cancelled', { skip }, async (t) => {
+t.test('a job is not run before Redis has answered whether it is cancelled', { skip }, async (t) => {
   const { proxy, engine, queue } = await proxied(t)
   const [cancelled, other] = [await engine.add(someJob()), await engine.add(someJob())]
   await engine.cancel(cancelled)
@@ -237,7 +237,7 @@ t.test('a cancellation is noticed after the connection was lost', { skip }, asyn
   t.pass('the signal is aborted')
 })
 
-t.test('a job whose queue is closed fails instead of waiting for ever', { skip }, async (t) => {
+t.test('a job fails when its queue is closed', { skip }, async (t) => {
   const { engine, queue } = await proxied(t)
   const job = await engine.add(someJob())
   const worker = engine.worker(QUEUE, fabricProcessor(queue, () => {}))

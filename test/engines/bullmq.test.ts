@@ -8,20 +8,20 @@ import t, { type Test } from 'tap'
 import { bullmqJobState, withOwner } from '../../lib/engines/bullmq.js'
 import { WorkloadError, type JobInstance } from '../../lib/index.js'
 import { Engine, heard, TOKEN } from './bullmq-engine.js'
-import { CALLER, ENGINE_DOWN, holdStamp, NOT_THERE, Poller, someJob, state, type Answer } from './polling.js'
+import { CALLER, ENGINE_DOWN, checkOwner, NOT_THERE, Poller, someJob, state, type Answer } from './polling.js'
 import { Proxy, REDIS_URL, skipWithout } from './services.js'
 
 const skip = await skipWithout('Redis', REDIS_URL)
 const HOUR = 3_600_000
 
-/** What BullMQ itself says of a job, and what Fabric is told; its times by the names of the fields that they come from. */
-interface Told extends Answer {
+/** The state of a job in BullMQ, and the response to Fabric, in which each time is the name of the field that it comes from. */
+interface Report extends Answer {
   bullmq: string
 }
 
 class Story {
   readonly engine: Engine
-  readonly told: Record<string, Told> = {}
+  readonly reports: Record<string, Report> = {}
   readonly #fabric: Poller
 
   constructor (t: Test) {
@@ -29,11 +29,11 @@ class Story {
     this.#fabric = new Poller(bullmqJobState(({ jobType }) => this.engine.queue(jobType)))
   }
 
-  async tell (what: string, job: JobInstance): Promise<void> {
+  async report (what: string, job: JobInstance): Promise<void> {
     const queue = this.engine.queue(job.jobType)
     const client = await queue.getBackend().client
     const { statusCode, body } = await this.#fabric.poll(job)
-    this.told[what] = {
+    this.reports[what] = {
       bullmq: await queue.getJobState(job.jobInstanceId),
       statusCode,
       body: withFieldNames(body, await client.hgetall(queue.toKey(job.jobInstanceId)))
@@ -41,7 +41,7 @@ class Story {
   }
 }
 
-/** Each time of the answer as the name of the field of the job's hash that holds it. */
+/** Each time of the answer as the name of the field of the job's hash that it comes from. */
 function withFieldNames (body: unknown, hash: Record<string, string>): object {
   return Object.fromEntries(Object.entries(Object(body)).map(([property, value]) => {
     const field = TIMES[property]?.find((name) => value === new Date(Number(hash[name])).toJSON())
@@ -66,25 +66,25 @@ const CANCELLED_AFTER_START = state({
 })
 const jobFailed = (message: string) => failed({ errorCode: 'JobFailed', message, source: 'System' })
 
-t.test('Fabric is told each state of a BullMQ job as the table says', { skip }, async (t) => {
+t.test('each state of a BullMQ job is reported to Fabric as in the table', { skip }, async (t) => {
   const story = new Story(t)
   const { engine } = story
   const ofType = (jobType: string) => someJob({ jobType })
 
-  await story.tell('never added', ofType('plain'))
+  await story.report('never added', ofType('plain'))
   const plain = await engine.add(ofType('plain'))
-  await story.tell('waiting', plain)
+  await story.report('waiting', plain)
   const active = await engine.take('plain')
-  await story.tell('active', plain)
+  await story.report('active', plain)
   await active.moveToCompleted(undefined, TOKEN, false)
-  await story.tell('completed', plain)
+  await story.report('completed', plain)
   await active.remove()
-  await story.tell('removed', plain)
+  await story.report('removed', plain)
 
-  await story.tell('prioritized', await engine.add(ofType('prioritized'), { priority: 5 }))
-  await story.tell('delayed', await engine.add(ofType('delayed'), { delay: HOUR }))
+  await story.report('prioritized', await engine.add(ofType('prioritized'), { priority: 5 }))
+  await story.report('delayed', await engine.add(ofType('delayed'), { delay: HOUR }))
   await engine.queue('paused').pause()
-  await story.tell('waiting in a paused queue', await engine.add(ofType('paused')))
+  await story.report('waiting in a paused queue', await engine.add(ofType('paused')))
 
   const parent = ofType('parent')
   const { id, data } = withOwner(parent, CALLER, {})
@@ -92,114 +92,114 @@ t.test('Fabric is told each state of a BullMQ job as the table says', { skip }, 
     name: 'parent', queueName: 'parent', data, opts: { jobId: id }, children: [{ name: 'child', queueName: 'child' }]
   })
   engine.queue('child')
-  await story.tell('waiting-children', parent)
+  await story.report('waiting-children', parent)
 
   const makesChildren = await engine.add(ofType('makesChildren'))
   const making = await engine.take('makesChildren')
   const itself = { id: makesChildren.jobInstanceId, queue: making.queueQualifiedName }
   await engine.queue('child').add('child', {}, { parent: itself })
   await making.moveToWaitingChildren(TOKEN)
-  await story.tell('waiting-children, started before', makesChildren)
+  await story.report('waiting-children, started before', makesChildren)
 
   const again = await engine.add(ofType('again'), { attempts: 2 })
   await (await engine.take('again')).moveToFailed(new Error('once'), TOKEN)
-  await story.tell('waiting, started before', again)
+  await story.report('waiting, started before', again)
   const second = await engine.take('again')
-  await story.tell('active again', again)
+  await story.report('active again', again)
   await second.moveToCompleted(undefined, TOKEN, false)
-  await story.tell('completed at the second attempt, with nothing to return', again)
+  await story.report('completed at the second attempt, with nothing to return', again)
 
   const later = await engine.add(ofType('later'), { attempts: 2, backoff: { type: 'fixed', delay: HOUR } })
   await (await engine.take('later')).moveToFailed(new Error('once'), TOKEN)
-  await story.tell('delayed, started before', later)
+  await story.report('delayed, started before', later)
 
   const first = await engine.add(ofType('first'), { attempts: 2, priority: 1 })
   await (await engine.take('first')).moveToFailed(new Error('once'), TOKEN)
-  await story.tell('prioritized, started before', first)
+  await story.report('prioritized, started before', first)
 
   const fails = await engine.add(ofType('fails'), { attempts: 2 })
   await (await engine.take('fails')).moveToFailed(new Error('once'), TOKEN)
   const last = await engine.take('fails')
   await last.moveToFailed(new Error('twice'), TOKEN)
-  await story.tell('failed', fails)
+  await story.report('failed', fails)
   await last.retry()
-  await story.tell('retried by hand', fails)
+  await story.report('retried by hand', fails)
 
   const unrecoverable = await engine.add(ofType('unrecoverable'), { attempts: 2 })
   await (await engine.take('unrecoverable')).moveToFailed(new UnrecoverableError('never'), TOKEN)
-  await story.tell('unrecoverable', unrecoverable)
+  await story.report('unrecoverable', unrecoverable)
 
   const stalls = await engine.add(ofType('stalls'))
   await engine.take('stalls')
   await engine.loseWorker(stalls)
-  await story.tell('stalled', stalls)
+  await story.report('stalled', stalls)
   await engine.take('stalls')
   await engine.loseWorker(stalls)
-  await story.tell('stalled too often', stalls)
+  await story.report('stalled too often', stalls)
   await engine.run('stalls', async () => {})
-  await story.tell('stalled too often, and given up', stalls)
+  await story.report('stalled too often, and given up', stalls)
 
   const starts = await engine.add(ofType('starts'))
   await engine.take('starts')
   await engine.loseWorker(starts)
   await engine.run('starts', async () => {}, { maxStartedAttempts: 1 })
-  await story.tell('started too often', starts)
+  await story.report('started too often', starts)
 
   const dependent = ofType('dependent')
   await engine.addWithFailingChild(dependent)
   await engine.run('dependent', async () => {})
-  await story.tell('never ran, because a job that it depends on failed', dependent)
+  await story.report('never ran, because a job that it depends on failed', dependent)
 
   const steps = await engine.add(ofType('steps'))
   await (await engine.take('steps')).updateData({ step: 2 })
-  await story.tell('active, its data replaced', steps)
+  await story.report('active, its data replaced', steps)
 
   const idle = await engine.add(ofType('idle'))
   await engine.cancel(idle)
-  await story.tell('cancelled while it waits', idle)
+  await story.report('cancelled while it waits', idle)
   await engine.run('idle', async () => {})
-  await story.tell('cancelled while it waits, and dropped by a worker', idle)
+  await story.report('cancelled while it waits, and dropped by a worker', idle)
 
   const busy = await engine.add(ofType('busy'))
-  const held = await engine.take('busy')
+  const running = await engine.take('busy')
   await engine.cancel(busy)
-  await story.tell('cancelled while it runs', busy)
-  await held.moveToCompleted(undefined, TOKEN, false)
-  await story.tell('cancelled while it runs, and completed', busy)
+  await story.report('cancelled while it runs', busy)
+  await running.moveToCompleted(undefined, TOKEN, false)
+  await story.report('cancelled while it runs, and completed', busy)
 
   const between = await engine.add(ofType('between'), { attempts: 3 })
   await (await engine.take('between')).moveToFailed(new Error('once'), TOKEN)
   await engine.cancel(between)
-  await story.tell('cancelled between two attempts', between)
+  await story.report('cancelled between two attempts', between)
   await engine.run('between', async () => {})
-  await story.tell('cancelled between two attempts, and dropped by a worker', between)
+  await story.report('cancelled between two attempts, and dropped by a worker', between)
 
   const skewed = await engine.add(ofType('skewed'))
   await (await engine.take('skewed')).moveToCompleted(undefined, TOKEN, false)
   await engine.set(skewed, 'processedOn', Date.now() + HOUR)
-  await story.tell('completed on a machine whose clock is behind', skewed)
+  await story.report('completed on a machine whose clock is behind', skewed)
 
   const gone = await engine.add(ofType('gone'), { removeOnComplete: true })
   await (await engine.take('gone')).moveToCompleted('', TOKEN, false)
-  await story.tell('removed on completion', gone)
+  await story.report('removed on completion', gone)
 
   const orphan = await engine.add(ofType('orphan'))
   const client = await engine.queue('orphan').getBackend().client
   await client.del(engine.queue('orphan').toKey('wait'))
-  await story.tell('in no list', orphan)
+  await story.report('in no list', orphan)
 
   for (const [what, thrown] of Object.entries(THROWN)) {
     const job = await engine.add(ofType('throws'))
     await engine.run('throws', async () => { throw thrown })
-    await story.tell(`threw ${what}`, job)
+    await story.report(`threw ${what}`, job)
   }
 
   const text = await engine.add(ofType('text'))
   // eslint-disable-next-line no-throw-literal -- what workers do
   await engine.runPlain('text', async () => { throw 'The disk is full.' })
-  await story.tell('threw a text, in a worker without fabricProcessor', text)
+  await story.report('threw a text, in a worker without fabricProcessor', text)
 
-  t.strictSame(story.told, TOLD)
+  t.strictSame(story.reports, REPORTED)
 })
 
 const THROWN = {
@@ -229,7 +229,7 @@ const WORKER_LOST = {
   isPermanent: false
 }
 
-const TOLD: Record<string, Told> = {
+const REPORTED: Record<string, Report> = {
   'never added': { bullmq: 'unknown', ...NOT_THERE },
   waiting: { bullmq: 'waiting', ...NOT_STARTED },
   active: { bullmq: 'active', ...IN_PROGRESS },
@@ -299,7 +299,7 @@ const TOLD: Record<string, Told> = {
   'threw an Error with JSON for a message': { bullmq: 'failed', ...jobFailed('{"code":507}') }
 }
 
-t.test('the table of states holds every state that the installed BullMQ knows', async (t) => {
+t.test('the table of states has every state that the installed BullMQ knows', async (t) => {
   const bullmq = createRequire(import.meta.url).resolve('bullmq').replace(/dist.*$/, 'dist/esm/')
   const lua = readFileSync(`${bullmq}commands/getStateV2-8.lua`, 'utf8')
   const types = ['job-type', 'finished-status'].map((name) => readFileSync(`${bullmq}types/${name}.d.ts`, 'utf8')).join('')
@@ -315,25 +315,25 @@ t.test('the table of states holds every state that the installed BullMQ knows', 
   for (const each of states) t.match(table, `\`${each}\``, each)
 })
 
-t.test('a job is there only for its own tenant, workspace, item type, item and job type', { skip }, async (t) => {
+t.test('a job is found only for its tenant, workspace, item type, item and job type', { skip }, async (t) => {
   const engine = new Engine(t)
   const queue = engine.queue('forecasts')
   const fabric = new Poller(bullmqJobState(queue))
   const job = someJob()
   const add = (name: string, data: unknown, jobId: string) => queue.add(name, data, { jobId })
   await add('a', withOwner(job, CALLER, {}).data, job.jobInstanceId)
-  t.strictSame(await fabric.poll(job), NOT_STARTED, 'its own')
+  t.strictSame(await fabric.poll(job), NOT_STARTED, 'its owner')
 
-  await holdStamp(t, fabric, job)
+  await checkOwner(t, fabric, job)
 
-  for (const [what, data] of Object.entries({ 'no stamp': {}, 'a stamp that is none': { fabricJob: 1 }, 'no data': null })) {
+  for (const [what, data] of Object.entries({ 'no owner': {}, 'an invalid owner': { fabricJob: 1 }, 'no data': null })) {
     const bare = someJob()
     await add(what, data, bare.jobInstanceId)
     t.strictSame(await fabric.poll(bare), NOT_THERE, what)
   }
 })
 
-t.test('a job that no queue is for is not there', async (t) => {
+t.test('a job without a queue is 404', async (t) => {
   const fabric = new Poller(bullmqJobState(() => undefined))
   t.strictSame(await fabric.poll(someJob()), NOT_THERE)
 })
@@ -368,7 +368,7 @@ t.test('a poll is one command, on the key of the job', { skip }, async (t) => {
   t.strictSame(commands[0]?.slice(0, 2), ['hmget', queue.toKey(job.jobInstanceId)])
 })
 
-t.test('while Redis is away the answer is 503, and the state again as soon as it is back', { skip }, async (t) => {
+t.test('answers 503 while Redis is down, and the state as soon as it is back', { skip }, async (t) => {
   const proxy = new Proxy(REDIS_URL)
   await proxy.start()
   t.teardown(() => proxy.stop())
@@ -384,7 +384,7 @@ t.test('while Redis is away the answer is 503, and the state again as soon as it
   await proxy.stop()
   await lost
   t.strictSame(await fabric.poll(job), ENGINE_DOWN, 'the connection is refused')
-  t.strictSame(await fabric.poll(someJob()), ENGINE_DOWN, 'which says nothing about whether there is such a job')
+  t.strictSame(await fabric.poll(someJob()), ENGINE_DOWN, 'also for a job that does not exist')
   const back = heard(client, 'ready')
   await proxy.start()
   await back
@@ -399,7 +399,7 @@ t.test('while Redis is away the answer is 503, and the state again as soon as it
   t.strictSame(await fabric.poll(job), NOT_STARTED, 'back again')
 })
 
-t.test('as long as there has been no connection at all the answer is 503', async (t) => {
+t.test('answers 503 before the first connection to Redis', async (t) => {
   const proxy = new Proxy(REDIS_URL)
   await proxy.start()
   await proxy.stop()

@@ -4,7 +4,7 @@ import t from 'tap'
 import { errorDetailsAsText, toErrorDetails } from '../../lib/engines/error-details.js'
 import { WorkloadError } from '../../lib/index.js'
 
-const SPOKEN = {
+const DETAILS = {
   errorCode: 'SeriesTooShort',
   message: 'The series "sales" has 3 points; a forecast needs 12.',
   messageParameters: ['sales', '3', '12'],
@@ -13,25 +13,25 @@ const SPOKEN = {
   moreDetails: [{ errorCode: 'Points', message: '3 < 12', additionalParameters: [{ name: 'points', value: '3' }] }]
 } as const
 const error = () => new WorkloadError({
-  ...SPOKEN,
-  messageParameters: [...SPOKEN.messageParameters],
+  ...DETAILS,
+  messageParameters: [...DETAILS.messageParameters],
   moreDetails: [{ errorCode: 'Points', message: '3 < 12', additionalParameters: [{ name: 'points', value: '3' }] }],
   statusCode: 422,
   cause: new Error('SELECT')
 })
 
-t.test('a WorkloadError keeps its words, whatever form the engine keeps it in', async (t) => {
-  t.strictSame(toErrorDetails(error()), SPOKEN, 'itself')
-  const copy = { ...error(), name: 'WorkloadError', message: SPOKEN.message, stack: 'WorkloadError: …' }
-  t.strictSame(toErrorDetails(copy), SPOKEN, 'its copy')
-  t.strictSame(toErrorDetails(errorDetailsAsText(error())), SPOKEN, 'its text')
+t.test('the details of a WorkloadError are kept, in each form in which an engine stores it', async (t) => {
+  t.strictSame(toErrorDetails(error()), DETAILS, 'itself')
+  const copy = { ...error(), name: 'WorkloadError', message: DETAILS.message, stack: 'WorkloadError: …' }
+  t.strictSame(toErrorDetails(copy), DETAILS, 'its copy')
+  t.strictSame(toErrorDetails(errorDetailsAsText(error())), DETAILS, 'its text')
   t.strictSame(
-    toErrorDetails({ ...SPOKEN, source: 'Nobody' }),
-    { errorCode: 'JobFailed', message: SPOKEN.message, source: 'System' },
+    toErrorDetails({ ...DETAILS, source: 'Unknown' }),
+    { errorCode: 'JobFailed', message: DETAILS.message, source: 'System' },
     'what breaks the contract is no such copy')
 })
 
-t.test('anything else gets a code and its message', async (t) => {
+t.test('any other failure has the code JobFailed and its message', async (t) => {
   const failures: Array<[unknown, string]> = [
     [new TypeError('The disk is full.'), 'The disk is full.'],
     [{ message: 'The disk is full.', stack: 'Error: The disk is full.\n    at write (/srv/a.js:1:1)' }, 'The disk is full.'],
@@ -61,7 +61,7 @@ t.test('an AggregateError without a message has the messages of its errors', asy
   t.equal(toErrorDetails(itself).message, 'The job failed without a message.', 'which contains itself')
 })
 
-t.test('nobody is shown a stack', async (t) => {
+t.test('a message has no stack', async (t) => {
   const outer = new Error('outer', { cause: new Error('inner') })
   const thrown = [new Error('The disk is full.'), outer, new RangeError('two\nlines')]
   for (const { message, stack } of thrown) {
@@ -71,7 +71,7 @@ t.test('nobody is shown a stack', async (t) => {
   t.equal(toErrorDetails('Error: lost\n\tat C:\\srv\\a.js:1:1').message, 'Error: lost')
 })
 
-t.test('a message is one line of at most 1,000 characters, none of them half', async (t) => {
+t.test('a message is one line of at most 1,000 characters, and no character is cut', async (t) => {
   const line = /^[^\p{Cc}\p{Surrogate}]{1,1000}$/u
   const anyText = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 3_000, size: 'max' }),

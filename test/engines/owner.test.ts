@@ -34,7 +34,7 @@ t.test('without a caller no tenant is stored, and none is compared', async (t) =
   t.equal(isOwnedBy(anonymous, ownerOf(job, CALLER)), false, 'a tenant does not own what was started without one')
 })
 
-t.test('data without a valid owner is owned by nobody', async (t) => {
+t.test('data without a valid owner has no owner', async (t) => {
   const job = someJob()
   const owner = ownerOf(job, CALLER)
   for (const data of [undefined, null, 1, 'text', {}, { fabricJob: null }, { fabricJob: [owner] }, owner]) {
@@ -42,7 +42,7 @@ t.test('data without a valid owner is owned by nobody', async (t) => {
   }
 })
 
-t.test('the name of 0.1.0 still works', async (t) => {
+t.test('stampJob, the name in 0.1.0, is the same function as withOwner', async (t) => {
   const job = someJob()
   t.strictSame(stampJob(job, CALLER, { seconds: 5 }), withOwner(job, CALLER, { seconds: 5 }))
 })

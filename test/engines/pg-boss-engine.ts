@@ -49,7 +49,7 @@ export class Engine {
   }
 }
 
-/** A started boss in a schema of its own. */
+/** A started boss in a separate schema. */
 export async function startBoss (t: Test, options: ConstructorOptions): Promise<PgBoss> {
   return await new Engine(t, options.db === undefined).start(options)
 }

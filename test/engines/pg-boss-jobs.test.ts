@@ -79,33 +79,33 @@ class Scenario {
     await this.boss.fail(QUEUE, this.job.jobInstanceId, new Error('The disk is full.'))
   }
 
-  /** The jobs that the engine has, by their state. */
-  async held (): Promise<Record<string, string[]>> {
+  /** The jobs that the engine has stored, by their state. */
+  async stored (): Promise<Record<string, string[]>> {
     const names = new Map([[this.job.jobInstanceId, 'job'], [this.other.jobInstanceId, 'other']])
-    const held: Record<string, string[]> = {}
+    const stored: Record<string, string[]> = {}
     for (const { id, state } of await this.engine.sql('SELECT id, state FROM SCHEMA.job ORDER BY created_on')) {
-      held[String(state)] = [...held[String(state)] ?? [], names.get(String(id)) ?? String(id)]
+      stored[String(state)] = [...stored[String(state)] ?? [], names.get(String(id)) ?? String(id)]
     }
-    return held
+    return stored
   }
 }
 
-/** Each line: what is done, what is answered, and what the engine has then. */
-type Table = Record<string, [act: (it: Scenario) => Promise<Answer[]>, answers: object[], held: Record<string, string[]>]>
+/** Each line: the calls, their responses, and the jobs that the engine has stored afterwards. */
+type Table = Record<string, [act: (it: Scenario) => Promise<Answer[]>, answers: object[], stored: Record<string, string[]>]>
 
-async function hold (t: Test, table: Table, queue?: QueueOptions & { policy?: QueuePolicy }): Promise<void> {
-  for (const [name, [act, answers, held]] of Object.entries(table)) {
+async function check (t: Test, table: Table, queue?: QueueOptions & { policy?: QueuePolicy }): Promise<void> {
+  for (const [name, [act, answers, stored]] of Object.entries(table)) {
     await t.test(name, async (t) => {
       const scenario = new Scenario(t)
       await scenario.boss.start()
       if (queue !== undefined) await scenario.boss.createQueue(QUEUE, queue)
       t.strictSame((await act(scenario)).map(readable), answers)
-      t.strictSame(await scenario.held(), held)
+      t.strictSame(await scenario.stored(), stored)
     })
   }
 }
 
-/** An answer without its times and without the words of an error. */
+/** An answer without its times and without the message of an error. */
 function readable ({ statusCode, body }: Answer): object {
   if (body === undefined) return { statusCode, body }
   const { message: _message, messageParameters: _parameters, ...rest }: Record<string, unknown> = Object(body)
@@ -116,7 +116,7 @@ function readable ({ statusCode, body }: Answer): object {
 const upperCase = ({ jobInstanceId, workspaceId, itemId }: JobInstance) =>
   ({ jobInstanceId: jobInstanceId.toUpperCase(), workspaceId: workspaceId.toUpperCase(), itemId: itemId.toUpperCase() })
 
-t.test('creates a job once, for one owner', { skip }, (t) => hold(t, {
+t.test('creates a job once, for one owner', { skip }, (t) => check(t, {
   'answers 202 when a job is created, and creates the queue that is missing': [
     async (it) => [await it.create()], [ACCEPTED], { created: ['job'] }],
   'answers 202 when a job is created twice': [
@@ -157,7 +157,7 @@ t.test('creates a job once, for one owner', { skip }, (t) => hold(t, {
       await other.deleteQueue(QUEUE)
       return [await it.create()]
     }, [ACCEPTED], { created: ['job'] }],
-  'answers 202 when another server has created the queue anew, with a table of its own': [
+  'answers 202 when another server has created the queue anew, with a separate table': [
     async (it) => {
       const other = await it.engine.start()
       await it.boss.createQueue(QUEUE)
@@ -181,7 +181,7 @@ t.test('creates a job once, for one owner', { skip }, (t) => hold(t, {
 }))
 
 for (const [policy, second] of [['short', 'created'], ['stately', 'created'], ['exclusive', 'active']] as const) {
-  t.test(`answers 409 when the policy ${policy} of the queue refuses the job`, { skip }, (t) => hold(t, {
+  t.test(`answers 409 when the policy ${policy} of the queue refuses the job`, { skip }, (t) => check(t, {
     'because another job waits': [
       async (it) => [await it.create(it.other), await it.create(), await it.create(it.other)],
       [ACCEPTED, NOT_ACCEPTED, ACCEPTED], { created: ['other'] }],
@@ -198,7 +198,7 @@ for (const [policy, second] of [['short', 'created'], ['stately', 'created'], ['
   }, { policy }))
 }
 
-t.test('cancels the job of its owner, and answers with its state', { skip }, (t) => hold(t, {
+t.test('cancels the job of its owner, and answers with its state', { skip }, (t) => check(t, {
   'answers Cancelled when the job waits': [
     async (it) => [await it.create(), await it.cancel(), await it.state()],
     [ACCEPTED, CANCELLED, CANCELLED], { cancelled: ['job'] }],
@@ -248,7 +248,7 @@ t.test('cancels the job of its owner, and answers with its state', { skip }, (t)
     }, [NOT_FOUND, CANCELLED], { cancelled: ['job'] }]
 }))
 
-t.test('keeps the owner of a job', { skip }, (t) => hold(t, {
+t.test('keeps the owner of a job', { skip }, (t) => check(t, {
   'when boss.update replaces its data': [
     async (it) => {
       const created = await it.create()
@@ -277,6 +277,19 @@ t.test('keeps the owner of a job', { skip }, (t) => hold(t, {
     }, [ACCEPTED, FAILED, NOT_FOUND], { failed: ['job'] }]
 }))
 
+t.test('an id is of one job in each queue, whatever the job types', { skip }, async (t) => {
+  const { boss, job } = new Scenario(t)
+  await boss.start()
+  const jobTypes = [QUEUE, 'refresh']
+  const refresh = { ...job, jobType: 'refresh' }
+  const queuePerType = new JobsHost(pgBossJobs(boss, { jobTypes }))
+  t.strictSame([await queuePerType.create(job), await queuePerType.create(refresh)], [ACCEPTED, ACCEPTED])
+  t.strictSame(readable(await queuePerType.cancel(refresh)), CANCELLED)
+  t.strictSame(await queuePerType.state(job), NOT_STARTED)
+  const oneQueue = new JobsHost(pgBossJobs(boss, { jobTypes, queue: () => 'forecasts' }))
+  t.strictSame([await oneQueue.create(job), readable(await oneQueue.create(refresh))], [ACCEPTED, NOT_ACCEPTED])
+})
+
 t.test('gives data, options and the queue of the job to pg-boss', { skip }, async (t) => {
   const { engine, job } = new Scenario(t)
   const boss = await engine.start()
@@ -303,7 +316,7 @@ t.test('the data of a job is the creation payload, or empty, and nothing else', 
   const { engine, job, other } = new Scenario(t)
   const boss = await engine.start()
   const host = new JobsHost(pgBossJobs(boss, { jobTypes: [QUEUE] }))
-  const creationPayload = { seconds: 20, fabricJob: { tenantId: 'somebody else' } }
+  const creationPayload = { seconds: 20, fabricJob: { tenantId: 'another tenant' } }
   await host.create(job, { body: { invokeType: 'Manual', creationPayload } })
   await host.create(other)
   t.strictSame((await boss.findJobs(QUEUE)).map(({ data }) => data), [creationPayload, {}])
@@ -320,10 +333,10 @@ t.test('an error of data or options chooses the answer, and nothing is stored', 
   }
   const answer = await new JobsHost(pgBossJobs(scenario.boss, { jobTypes: [QUEUE], data })).create(scenario.job)
   t.strictSame(readable(answer), error(422, 'NoSeries', 'User', true))
-  t.strictSame(await scenario.held(), {})
+  t.strictSame(await scenario.stored(), {})
 })
 
-t.test('answers 500 when the options of a job are wrong: the engine is there', { skip }, (t) => hold(t, {
+t.test('answers 500 when the options of a job are wrong: the engine can be reached', { skip }, (t) => check(t, {
   'because pg-boss refuses a value': [
     async (it) => [await it.create({}, { retryLimit: -1 })], [INTERNAL_ERROR], {}],
   'because the policy of the queue needs a singletonKey': [
@@ -331,6 +344,28 @@ t.test('answers 500 when the options of a job are wrong: the engine is there', {
   'because there is no such dead letter queue': [
     async (it) => [await it.create({}, { singletonKey: 'a', deadLetter: 'missing' })], [INTERNAL_ERROR], {}]
 }, { policy: 'key_strict_fifo' }))
+
+t.test('answers 500 when the host names a queue that pg-boss refuses, or makes data that is not JSON', { skip }, async (t) => {
+  const scenario = new Scenario(t)
+  await scenario.boss.start()
+  for (const options of [{ queue: () => 'not a name' }, { data: () => ({ points: 12n }) }]) {
+    const host = new JobsHost(pgBossJobs(scenario.boss, { jobTypes: [QUEUE], ...options }))
+    t.strictSame(readable(await host.create(scenario.job)), INTERNAL_ERROR)
+  }
+  t.strictSame(await scenario.stored(), {})
+})
+
+t.test('answers 503 when PostgreSQL cannot store a job, and 202 when it can again', { skip }, async (t) => {
+  const scenario = new Scenario(t)
+  await scenario.boss.start()
+  await scenario.engine.sql(`
+    CREATE FUNCTION SCHEMA.refuse () RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON SCHEMA.job_common FOR EACH ROW EXECUTE FUNCTION SCHEMA.refuse()`)
+  t.strictSame(readable(await scenario.create()), ENGINE_DOWN)
+  await scenario.engine.sql('DROP TRIGGER refuse ON SCHEMA.job_common')
+  t.strictSame(await scenario.create(), ACCEPTED)
+})
 
 t.test('creates jobs of a type that is named like a member of Object.prototype', { skip }, async (t) => {
   const engine = new Engine(t)
@@ -408,7 +443,7 @@ t.test('answers 503 within the timeout while PostgreSQL is down, and serves agai
     [{ state: 'created', count: 1 }, { state: 'cancelled', count: 1 }])
 })
 
-t.test('answers 503 without the words of PostgreSQL when the schema is gone', { skip }, async (t) => {
+t.test('answers 503 without the message of PostgreSQL when the schema is gone', { skip }, async (t) => {
   const engine = new Engine(t)
   const boss = await engine.start()
   await engine.sql(`DROP SCHEMA ${engine.schema} CASCADE`)
@@ -434,7 +469,7 @@ t.test('stores no job without its owner, and finds none, if a release of pg-boss
   })
   const host = new JobsHost(pgBossJobs(other, { jobTypes: [QUEUE] }))
   t.strictSame(readable(await host.create(job)), INTERNAL_ERROR)
-  t.strictSame(readable(await host.state(job)), ENGINE_DOWN)
+  t.strictSame(readable(await host.state(job)), INTERNAL_ERROR)
   t.strictSame(await engine.sql('SELECT id FROM SCHEMA.job'), [])
 })
 

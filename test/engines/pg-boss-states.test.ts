@@ -26,7 +26,7 @@ async function twoJobs (boss: PgBoss, engine: Engine) {
   return { running, completed }
 }
 
-async function holdStates (t: Test, boss: PgBoss, engine: Engine): Promise<void> {
+async function checkStates (t: Test, boss: PgBoss, engine: Engine): Promise<void> {
   const fabric = new Poller(pgBossJobState(boss))
   const { running, completed } = await twoJobs(boss, engine)
   t.strictSame(await fabric.poll(running), RUNNING)
@@ -47,18 +47,18 @@ for (const [what, parser] of Object.entries<(text: string) => unknown>({
       t.teardown(() => pg.types.setTypeParser(type, before))
     }
     const engine = new Engine(t)
-    await holdStates(t, await engine.start(), engine)
+    await checkStates(t, await engine.start(), engine)
   })
 }
 
 for (const settings of ['DateStyle=German', 'DateStyle=SQL,DMY', 'DateStyle=Postgres,MDY', 'TimeZone=Asia/Kolkata', 'TimeZone=America/St_Johns']) {
   t.test(`reports states and times in a database with ${settings}`, { skip }, async (t) => {
     const engine = new Engine(t)
-    await holdStates(t, await engine.start({ options: `-c ${settings}` }), engine)
+    await checkStates(t, await engine.start({ options: `-c ${settings}` }), engine)
   })
 }
 
-t.test('leaves out a time that no calendar has, and reports the state', { skip }, async (t) => {
+t.test('omits a time that is infinite, and reports the state', { skip }, async (t) => {
   const engine = new Engine(t)
   const boss = await engine.start()
   const { running, completed } = await twoJobs(boss, engine)
@@ -96,7 +96,7 @@ t.test('reports JobWorkerLost for a job whose server stopped while it ran', { sk
   }))
 })
 
-t.test('reports a failure of the handler in its own words, also where it resembles one of pg-boss', { skip }, async (t) => {
+t.test('reports the message of a failed handler, also if it resembles a message of pg-boss', { skip }, async (t) => {
   const boss = await new Engine(t).start({ __test__enableSpies: true })
   await boss.createQueue('calculateForecast', { retryLimit: 0 })
   const message = 'The query failed: handler execution exceeded 5s'

@@ -23,7 +23,7 @@ async function startWithSpies (t: Test): Promise<PgBoss> {
   return await new Engine(t).start({ __test__enableSpies: true })
 }
 
-/** Collects values, and waits until there are as many. */
+/** Collects values, and waits for their number. */
 class Collected<T> {
   readonly values: T[] = []
   readonly #waiting: Array<() => void> = []
@@ -43,7 +43,7 @@ class Collected<T> {
   }
 }
 
-/** Runs until it is aborted, and says why. */
+/** Runs until it is aborted; returns the reason. */
 async function untilAborted ({ signal }: FabricJobContext): Promise<unknown> {
   if (!signal.aborted) await once(signal, 'abort')
   return signal.reason
@@ -110,6 +110,47 @@ for (const [what, thrown] of Object.entries({
     t.strictSame(attempts.values, [0, 1])
   })
 }
+
+t.test('stores the result and the failure of a handler that have characters that PostgreSQL cannot store', { skip }, async (t) => {
+  const boss = await startWithSpies(t)
+  await boss.createQueue(QUEUE, { retryLimit: 3 })
+  const permanent = new WorkloadError({
+    statusCode: 422, errorCode: 'SeriesTooShort', message: 'The series "a\0" is too short.', source: 'User', isPermanent: true
+  })
+  const attempts = new Collected<string>()
+  const circular: Record<string, unknown> = { points: 12 }
+  circular.itself = circular
+  const outcomes: Record<string, () => unknown> = {
+    result: () => ({ names: ['a\0', '\uD83D', '\uD83D\uDE00'], when: new Date(0) }),
+    circular: () => circular,
+    failure: () => { throw new Error('The file a\0 is missing.') },
+    permanent: () => { throw permanent }
+  }
+  await fabricWork<{ outcome: string }>(boss, QUEUE, { ...FAST, localConcurrency: 4 }, ({ data: { outcome } }) => {
+    attempts.add(outcome)
+    return outcomes[outcome]?.()
+  })
+  const jobs = new Map(Object.keys(outcomes).map((outcome) => [outcome, someJob()]))
+  const hasEnded = Array.from(jobs, ([outcome, { jobInstanceId }]) => boss.getSpy(QUEUE)
+    .waitForJobWithId(jobInstanceId, outcome === 'failure' || outcome === 'permanent' ? 'failed' : 'completed'))
+  for (const [outcome, job] of jobs) {
+    const options = outcome === 'failure' ? { retryLimit: 0 } : {}
+    await hostOf(boss, options).create(job, { body: { invokeType: 'Manual', creationPayload: { outcome } } })
+  }
+  await Promise.all(hasEnded)
+  const stateOf = async (outcome: string) => await hostOf(boss).state(jobs.get(outcome) ?? someJob())
+  t.match(await stateOf('result'), state({ status: 'Completed' }))
+  t.match(await stateOf('circular'), state({ status: 'Completed' }))
+  t.match(await stateOf('failure'), state({
+    status: 'Failed', errorDetails: { errorCode: 'JobFailed', message: 'The file a\uFFFD is missing.' }
+  }))
+  t.match(await stateOf('permanent'), state({
+    status: 'Failed', errorDetails: { errorCode: 'SeriesTooShort', message: 'The series "a\uFFFD" is too short.', isPermanent: true }
+  }))
+  t.strictSame([...attempts.values].sort(), Object.keys(outcomes).sort(), 'each runs once')
+  const [result] = await boss.findJobs(QUEUE, { id: jobs.get('result')?.jobInstanceId ?? '' })
+  t.strictSame(result?.output, { names: ['a\uFFFD', '\uFFFD', '\uD83D\uDE00'], when: '1970-01-01T00:00:00.000Z' })
+})
 
 t.test('aborts the signal of a job that was cancelled at another server, and its end changes nothing', { skip }, async (t) => {
   const engine = new Engine(t)
@@ -198,7 +239,7 @@ t.test('aborts the signal of a job that runs longer than expireInSeconds', { ski
   t.match(await hostOf(boss).state(job), state({ status: 'Failed', errorDetails: { errorCode: 'JobTimedOut' } }))
 })
 
-t.test('runs a job on while PostgreSQL is away, and finds its cancellation afterwards', { skip }, async (t) => {
+t.test('a job continues while PostgreSQL is down, and its cancellation is noticed afterwards', { skip }, async (t) => {
   const connection = new Connection(DATABASE_URL)
   await connection.start()
   t.teardown(() => connection.stop())

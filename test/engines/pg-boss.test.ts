@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { pgBossJobState, withOwner } from '../../lib/engines/pg-boss.js'
 import { fabricJobState, WorkloadError, type JobInstance } from '../../lib/index.js'
 import { Engine, send, startBoss } from './pg-boss-engine.js'
-import { CALLER, ENGINE_DOWN, holdStamp, NOT_THERE, Poller, someJob, state, type Answer } from './polling.js'
+import { CALLER, ENGINE_DOWN, checkOwner, NOT_THERE, Poller, someJob, state, type Answer } from './polling.js'
 import { DATABASE_URL, Proxy, skipWithout } from './services.js'
 
 const skip = await skipWithout('PostgreSQL', DATABASE_URL)
@@ -21,32 +21,32 @@ const MINUTE = 60_000
 /** The time so many minutes after the start. */
 const at = (minutes: number) => new Date(Date.parse(START) + minutes * MINUTE).toISOString()
 
-/** Takes jobs through all that can happen to them in pg-boss, and writes down what Fabric is told at each step. */
+/** Takes jobs through every state of pg-boss, and records the response to Fabric at each step. */
 async function story (t: Test, options: ConstructorOptions): Promise<Record<string, Answer>> {
   const clock = new TestClock(START)
   const boss = await startBoss(t, { ...options, clock, __test__enableSpies: true })
   const fabric = new Poller(pgBossJobState(boss))
-  const told: Record<string, Answer> = {}
-  const tell = async (what: string, job: JobInstance) => { told[what] = await fabric.poll(job) }
+  const reports: Record<string, Answer> = {}
+  const report = async (what: string, job: JobInstance) => { reports[what] = await fabric.poll(job) }
   const take = (job: JobInstance) => boss.fetch(job.jobType, { ignoreStartAfter: true })
   const pass = (minutes: number) => clock.setTime(clock.now() + minutes * MINUTE)
   const ofType = (jobType: string) => someJob({ jobType })
 
-  await tell('no such queue', someJob())
+  await report('no such queue', someJob())
   await boss.createQueue('calculateForecast', { retryLimit: 1 })
-  await tell('never sent', someJob())
+  await report('never sent', someJob())
 
   const plain = await send(boss, someJob())
-  await tell('created', plain)
+  await report('created', plain)
   await pass(1)
   await take(plain)
-  await tell('active', plain)
+  await report('active', plain)
   await pass(1)
   await boss.complete(plain.jobType, plain.jobInstanceId, { points: 12 })
-  await tell('completed', plain)
+  await report('completed', plain)
 
   await boss.createQueue('putOff')
-  await tell('deferred', await send(boss, ofType('putOff'), { startAfter: 3600 }))
+  await report('deferred', await send(boss, ofType('putOff'), { startAfter: 3600 }))
 
   await boss.createQueue('inAFlow')
   const [parent, child] = [ofType('inAFlow'), ofType('inAFlow')]
@@ -55,42 +55,42 @@ async function story (t: Test, options: ConstructorOptions): Promise<Record<stri
     return { name: job.jobType, data, options: { id } }
   }
   await boss.flow([{ ref: 'parent', ...inFlow(parent) }, { ref: 'child', ...inFlow(child), dependsOn: ['parent'] }])
-  await tell('blocked', child)
+  await report('blocked', child)
 
   await boss.createQueue('triedAgain', { retryLimit: 1, retryDelay: 60 })
   const retried = await send(boss, ofType('triedAgain'))
   await take(retried)
   await pass(1)
   await boss.fail(retried.jobType, retried.jobInstanceId, new Error('once'))
-  await tell('retry', retried)
+  await report('retry', retried)
   await pass(2)
   await take(retried)
-  await tell('active again', retried)
+  await report('active again', retried)
   await boss.fail(retried.jobType, retried.jobInstanceId, new Error('twice'))
-  await tell('failed', retried)
+  await report('failed', retried)
   await boss.retry(retried.jobType, retried.jobInstanceId)
-  await tell('retried by hand', retried)
+  await report('retried by hand', retried)
 
   await boss.createQueue('byHand', { retryLimit: 1 })
   const failedByHand = await send(boss, ofType('byHand'))
   await boss.fail(failedByHand.jobType, failedByHand.jobInstanceId)
-  await tell('retry, never started', failedByHand)
+  await report('retry, never started', failedByHand)
   const completedByHand = await send(boss, ofType('byHand'))
   await boss.complete(completedByHand.jobType, completedByHand.jobInstanceId, null, { includeQueued: true })
-  await tell('completed before it started', completedByHand)
+  await report('completed before it started', completedByHand)
 
   await boss.createQueue('cancelled')
   const cancelled = await send(boss, ofType('cancelled'))
   await boss.cancel(cancelled.jobType, cancelled.jobInstanceId)
-  await tell('cancelled before it started', cancelled)
+  await report('cancelled before it started', cancelled)
   await boss.resume(cancelled.jobType, cancelled.jobInstanceId)
-  await tell('resumed before it started', cancelled)
+  await report('resumed before it started', cancelled)
   await take(cancelled)
   await pass(1)
   await boss.cancel(cancelled.jobType, cancelled.jobInstanceId)
-  await tell('cancelled', cancelled)
+  await report('cancelled', cancelled)
   await boss.resume(cancelled.jobType, cancelled.jobInstanceId)
-  await tell('resumed', cancelled)
+  await report('resumed', cancelled)
 
   await boss.createQueue('tooLong', { expireInSeconds: 60, retryLimit: 1 })
   const expired = await send(boss, ofType('tooLong'))
@@ -98,32 +98,32 @@ async function story (t: Test, options: ConstructorOptions): Promise<Record<stri
     await take(expired)
     await pass(2)
     await boss.supervise('tooLong')
-    await tell(what, expired)
+    await report(what, expired)
   }
 
   await boss.createQueue('dies', { heartbeatSeconds: 30, retryLimit: 0 })
   const orphan = await send(boss, ofType('dies'))
   await take(orphan)
   await pass(1)
-  await tell('its worker died', orphan)
+  await report('its worker died', orphan)
   await boss.supervise('dies')
-  await tell('its worker died, and pg-boss knows', orphan)
+  await report('its worker died, and pg-boss has noticed', orphan)
 
   await boss.createQueue('deadLetters')
   await boss.createQueue('feedsDeadLetters', { deadLetter: 'deadLetters', retryLimit: 0 })
   const dead = await send(boss, ofType('feedsDeadLetters'))
   await take(dead)
   await boss.fail(dead.jobType, dead.jobInstanceId, new Error('for ever'))
-  await tell('dead-lettered', dead)
+  await report('dead-lettered', dead)
   const [copy] = await boss.fetch('deadLetters')
-  await tell('the copy among the dead letters', { ...dead, jobInstanceId: String(copy?.id) })
-  await tell('the copy, by its queue', { ...dead, jobType: 'deadLetters', jobInstanceId: String(copy?.id) })
+  await report('the copy among the dead letters', { ...dead, jobInstanceId: String(copy?.id) })
+  await report('the copy, by its queue', { ...dead, jobType: 'deadLetters', jobInstanceId: String(copy?.id) })
 
   await boss.createQueue('ownTable', { partition: true })
   const partitioned = await send(boss, ofType('ownTable'))
-  await tell('created in a table of its own', partitioned)
+  await report('created in a separate table', partitioned)
   await boss.deleteJob(partitioned.jobType, partitioned.jobInstanceId)
-  await tell('deleted', partitioned)
+  await report('deleted', partitioned)
 
   await boss.createQueue('throws', { retryLimit: 0 })
   await boss.work('throws', async ([job]) => { throw THROWN[String(Reflect.get(job?.data ?? {}, 'what'))] })
@@ -135,14 +135,14 @@ async function story (t: Test, options: ConstructorOptions): Promise<Record<stri
     await pass(1)
     await clock.tick(0)
     await hasFailed
-    await tell(`threw ${what}`, job)
+    await report(`threw ${what}`, job)
   }
   await boss.offWork('throws')
 
   await pass(8 * 24 * 60)
   await boss.supervise(plain.jobType)
-  await tell('removed by retention', plain)
-  return told
+  await report('removed by retention', plain)
+  return reports
 }
 
 const THROWN: Record<string, unknown> = {
@@ -159,7 +159,7 @@ const THROWN: Record<string, unknown> = {
   'an Error': new Error('The disk is full.'),
   'a text': 'The disk is full.',
   nothing: undefined,
-  'a WorkloadError in the words of pg-boss': new WorkloadError({
+  'a WorkloadError with a message of pg-boss': new WorkloadError({
     statusCode: 504, errorCode: 'WarehouseTooSlow', message: 'job timed out', source: 'External'
   })
 }
@@ -170,7 +170,7 @@ const failed = (start: number, end: number, errorDetails: object) =>
   state({ status: 'Failed', startTimeUtc: at(start), endTimeUtc: at(end), errorDetails })
 const jobFailed = (message: string) => ({ errorCode: 'JobFailed', message, source: 'System' })
 
-const TOLD: Record<string, Answer> = {
+const REPORTED: Record<string, Answer> = {
   'no such queue': NOT_THERE,
   'never sent': NOT_THERE,
   created: NOT_STARTED,
@@ -195,7 +195,7 @@ const TOLD: Record<string, Answer> = {
     source: 'System'
   }),
   'its worker died': inProgress(10),
-  'its worker died, and pg-boss knows': failed(10, 11, {
+  'its worker died, and pg-boss has noticed': failed(10, 11, {
     errorCode: 'JobWorkerLost',
     message: 'The job was lost: the worker that ran it stopped.',
     source: 'System',
@@ -204,7 +204,7 @@ const TOLD: Record<string, Answer> = {
   'dead-lettered': failed(11, 11, jobFailed('for ever')),
   'the copy among the dead letters': NOT_THERE,
   'the copy, by its queue': NOT_THERE,
-  'created in a table of its own': NOT_STARTED,
+  'created in a separate table': NOT_STARTED,
   deleted: NOT_THERE,
   'threw a WorkloadError': failed(12, 12, {
     errorCode: 'SeriesTooShort',
@@ -217,7 +217,7 @@ const TOLD: Record<string, Answer> = {
   'threw an Error': failed(13, 13, jobFailed('The disk is full.')),
   'threw a text': failed(14, 14, jobFailed('The disk is full.')),
   'threw nothing': failed(15, 15, jobFailed('The job failed without a message.')),
-  'threw a WorkloadError in the words of pg-boss': failed(16, 16, {
+  'threw a WorkloadError with a message of pg-boss': failed(16, 16, {
     errorCode: 'WarehouseTooSlow', message: 'job timed out', source: 'External'
   }),
   'removed by retention': NOT_THERE
@@ -227,12 +227,12 @@ for (const [where, options, reason] of [
   ['PostgreSQL', () => ({ connectionString: DATABASE_URL }), skip],
   ['embedded PGlite', () => ({ db: fromPglite(new PGlite()), backend: 'pglite' as const }), false]
 ] as const) {
-  t.test(`on ${where} Fabric is told each state of a pg-boss job as the table says`, { skip: reason }, async (t) => {
-    t.strictSame(await story(t, options()), TOLD)
+  t.test(`on ${where} each state of a pg-boss job is reported to Fabric as in the table`, { skip: reason }, async (t) => {
+    t.strictSame(await story(t, options()), REPORTED)
   })
 }
 
-t.test('the table of states holds every state that the installed pg-boss knows', async (t) => {
+t.test('the table of states has every state that the installed pg-boss knows', async (t) => {
   const source = readFileSync(new URL('../../lib/engines/pg-boss.ts', import.meta.url), 'utf8')
   for (const each of Object.values(states)) t.match(source, `\n * | \`${each}\``, each)
 })
@@ -250,27 +250,27 @@ t.test('answers 500 for a state that the table lacks', { skip }, async (t) => {
   t.match(body, { errorCode: 'InternalError', source: 'System' })
 })
 
-t.test('a job is there only for its own tenant, workspace, item type, item and job type', { skip }, async (t) => {
+t.test('a job is found only for its tenant, workspace, item type, item and job type', { skip }, async (t) => {
   const boss = await startBoss(t, { connectionString: DATABASE_URL })
   const fabric = new Poller(pgBossJobState(boss, { queue: () => 'forecasts' }))
   await boss.createQueue('forecasts')
   const job = someJob()
   const { id, data } = withOwner(job, CALLER, {})
   await boss.send('forecasts', data, { id })
-  t.strictSame(await fabric.poll(job), NOT_STARTED, 'its own')
+  t.strictSame(await fabric.poll(job), NOT_STARTED, 'its owner')
 
-  await holdStamp(t, fabric, job)
+  await checkOwner(t, fabric, job)
 
   const bare = someJob()
   await boss.send('forecasts', { seconds: 1 }, { id: bare.jobInstanceId })
-  t.strictSame(await fabric.poll(bare), NOT_THERE, 'without a stamp')
+  t.strictSame(await fabric.poll(bare), NOT_THERE, 'without an owner')
 
   const anonymous = someJob()
   await boss.send('forecasts', withOwner(anonymous, undefined, {}).data, { id: anonymous.jobInstanceId })
-  t.strictSame(await fabric.poll(anonymous), NOT_THERE, 'started by nobody that is known')
+  t.strictSame(await fabric.poll(anonymous), NOT_THERE, 'started without authentication')
 })
 
-t.test('with authentication: false no tenant is asked for, but all the rest is', { skip }, async (t) => {
+t.test('with authentication: false no tenant is compared, but workspace, item and job type are', { skip }, async (t) => {
   const boss = await startBoss(t, { connectionString: DATABASE_URL })
   const app = Fastify()
   await app.register(fabricJobState, { resolveJobState: pgBossJobState(boss), authentication: false })
@@ -325,7 +325,7 @@ t.test('a poll is one query, a look-up in the primary key', { skip }, async (t) 
   }
 })
 
-/** Writes down what is asked of the database from now on. */
+/** Records the queries from now on. */
 function watch (boss: PgBoss): Array<{ text: string, values: unknown[] | undefined }> {
   const queries: Array<{ text: string, values: unknown[] | undefined }> = []
   const db = boss.getDb()
@@ -340,7 +340,7 @@ function watch (boss: PgBoss): Array<{ text: string, values: unknown[] | undefin
 interface PlanNode extends Record<string, unknown> { Plans?: PlanNode[] }
 const nodes = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodes)]
 
-t.test('while PostgreSQL is away the answer is 503, and the state again as soon as it is back', { skip }, async (t) => {
+t.test('answers 503 while PostgreSQL is down, and the state as soon as it is back', { skip }, async (t) => {
   const proxy = new Proxy(DATABASE_URL)
   await proxy.start()
   const boss = await startBoss(t, { connectionString: proxy.url })
@@ -352,7 +352,7 @@ t.test('while PostgreSQL is away the answer is 503, and the state again as soon 
 
   await proxy.stop()
   t.strictSame(await fabric.poll(job), ENGINE_DOWN, 'the connection is refused')
-  t.strictSame(await fabric.poll(someJob()), ENGINE_DOWN, 'which says nothing about whether there is such a job')
+  t.strictSame(await fabric.poll(someJob()), ENGINE_DOWN, 'also for a job that does not exist')
   await proxy.start()
   t.strictSame(await fabric.poll(job), NOT_STARTED, 'back')
 

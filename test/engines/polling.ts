@@ -8,10 +8,10 @@ import { createFabric, type FabricHeaders } from '../../lib/testing/index.js'
 
 const fabric = createFabric()
 
-/** The user whose job it is, as far as a stamp is concerned. */
+/** The caller that owns the jobs. */
 export const CALLER = { tenantId: fabric.registration.tenantId }
 
-/** A job instance of its own, of Fabric's sample item and job type. */
+/** A new job instance of Fabric's sample item and job type. */
 export function someJob (job: Partial<JobInstance> = {}): JobInstance {
   return {
     workspaceId: 'e5ef604d-e14f-4a59-9133-75d5a0cb9334',
@@ -28,7 +28,7 @@ export interface Answer {
   body: unknown
 }
 
-/** Asks over HTTP how jobs are doing, as Fabric does: with tokens, in the name of a tenant. */
+/** Polls jobs over HTTP as Fabric does, with the tokens of a tenant. */
 export class Poller {
   readonly #app: FastifyInstance
   readonly #headers = new Map<string, Promise<FabricHeaders>>()
@@ -43,7 +43,7 @@ export class Poller {
     return { statusCode, body: JSON.parse(body) }
   }
 
-  /** The whole response, for those who look at more than status and body. */
+  /** The whole response, for tests that need more than status and body. */
   async response (job: JobInstance, tenantId: string = CALLER.tenantId): Promise<LightMyRequestResponse> {
     const headers = this.#headers.get(tenantId) ?? fabric.headers({ tenantId })
     this.#headers.set(tenantId, headers)
@@ -52,7 +52,7 @@ export class Poller {
   }
 }
 
-/** What is answered for a job that is not there. */
+/** The response for a job that does not exist. */
 export const NOT_THERE: Answer = {
   statusCode: 404,
   body: {
@@ -63,7 +63,7 @@ export const NOT_THERE: Answer = {
   }
 }
 
-/** What is answered while the engine is down. */
+/** The response while the engine is down. */
 export const ENGINE_DOWN: Answer = {
   statusCode: 503,
   body: {
@@ -74,14 +74,14 @@ export const ENGINE_DOWN: Answer = {
   }
 }
 
-/** What is answered for a job that is there. */
+/** The response with the state of a job. */
 export function state (body: Record<string, unknown>): Answer {
   return { statusCode: 200, body }
 }
 
-/** Asks for a job by each part of its stamp but one: it has to be as if it were not there. */
-export async function holdStamp (t: Test, fabric: Poller, job: JobInstance): Promise<void> {
-  const strangers: Partial<JobInstance>[] = [
+/** Polls a job with each part of its owner changed: the response is the same as for a job that does not exist. */
+export async function checkOwner (t: Test, fabric: Poller, job: JobInstance): Promise<void> {
+  const changes: Partial<JobInstance>[] = [
     { workspaceId: randomUUID() },
     { itemType: 'Contoso.FinanceAnalytics.Report' },
     { itemType: 'contoso.financeanalytics.forecast' },
@@ -91,7 +91,7 @@ export async function holdStamp (t: Test, fabric: Poller, job: JobInstance): Pro
     { jobType: 'calculate\0' }
   ]
   const unknown = await fabric.response(someJob())
-  for (const change of strangers) {
+  for (const change of changes) {
     const response = await fabric.response({ ...job, ...change })
     t.equal(response.statusCode, 404, JSON.stringify(change))
     t.equal(response.body, unknown.body, 'the same body as for an unknown id')

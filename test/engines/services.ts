@@ -5,8 +5,8 @@ export const DATABASE_URL = process.env.DATABASE_URL ?? 'postgres://postgres@127
 export const REDIS_URL = process.env.REDIS_URL ?? 'redis://127.0.0.1:6379'
 
 /**
- * What a test that needs a service gives to tap as `skip`: where nothing listens, the test is skipped by name; under
- * `CI=true` it runs, and fails.
+ * The option `skip` of a test that needs a service: a reason if nothing listens there. With `CI=true` the test runs, and
+ * fails.
  */
 export async function skipWithout (service: string, url: string): Promise<false | string> {
   if (process.env.CI === 'true' || await isListening(url)) return false
@@ -32,7 +32,7 @@ function connectTo (url: string): Socket {
   return connect({ host: hostname, port: Number(port) || (protocol === 'redis:' ? 6379 : 5432) })
 }
 
-/** Stands between a client and its service, to take the service away and give it back. */
+/** A proxy between a client and its service, which can interrupt their connection. */
 export class Proxy {
   readonly #target: string
   readonly #sockets = new Set<Socket>()
@@ -44,7 +44,7 @@ export class Proxy {
     this.#target = target
   }
 
-  /** The service's address by way of the proxy. */
+  /** The address of the service through the proxy. */
   get url (): string {
     const url = new URL(this.#target)
     url.hostname = '127.0.0.1'
@@ -52,7 +52,7 @@ export class Proxy {
     return url.href
   }
 
-  /** Lets connections through; again on the same port after {@link stop}. */
+  /** Accepts connections; after {@link stop}, on the same port. */
   async start (): Promise<void> {
     this.#isSilent = false
     this.#server = createServer((client) => this.#connect(client)).listen(this.#port, '127.0.0.1')
@@ -69,7 +69,7 @@ export class Proxy {
     await closed
   }
 
-  /** Keeps all connections, and lets nothing through from now on. */
+  /** Keeps all connections open, and forwards nothing from now on. */
   silence (): void {
     this.#isSilent = true
   }

@@ -16,8 +16,8 @@ const prefix = '/workload-api'
 /** Sends a GET request through an adapter. */
 type Send = (url: string, headers: Record<string, string>) => Promise<{ statusCode: number, body: string }>
 
-/** Each kind of caller is answered as over a socket. */
-async function holdThroughAdapter (t: Test, fabric: ReturnType<typeof createFabric>, send: Send) {
+/** Checks that each kind of caller gets the same response as over a socket. */
+async function checkAdapter (t: Test, fabric: ReturnType<typeof createFabric>, send: Send) {
   const { url, headers } = await fabric.poll({ prefix })
   const answer = await send(url, headers)
   t.equal(answer.statusCode, 200, answer.body)
@@ -44,7 +44,7 @@ function gatewayEvent (url: string, headers: Record<string, string>) {
   }
 }
 
-/** What the gateway sends on. */
+/** The response that the gateway forwards. */
 function answerOf (answer: { statusCode?: number, body?: string }) {
   const { statusCode = 0, body = '' } = answer
   return { statusCode, body }
@@ -62,7 +62,7 @@ t.test('serverless-http over app.routing, whose requests have no rawHeaders, is 
   const fabric = createFabric()
   const app = await hostOf(t, fabric)
   const handle = serverless((request: IncomingMessage, response: ServerResponse) => app.routing(request, response))
-  await holdThroughAdapter(t, fabric, async (url, headers) => {
+  await checkAdapter(t, fabric, async (url, headers) => {
     return answerOf(await handle(gatewayEvent(url, headers), {}))
   })
 })
@@ -74,7 +74,7 @@ t.test('a request whose rawHeaders are undefined is served and refused as a sock
     Object.assign(request, { rawHeaders: undefined })
     app.routing(request, response)
   })
-  await holdThroughAdapter(t, fabric, async (url, headers) => {
+  await checkAdapter(t, fabric, async (url, headers) => {
     return answerOf(await handle(gatewayEvent(url, headers), {}))
   })
 })
@@ -82,7 +82,7 @@ t.test('a request whose rawHeaders are undefined is served and refused as a sock
 const { url: recordedUrl, headers: recordedHeaders, ...recorded } =
   JSON.parse(readFileSync('test/hosts/azure-http-trigger.json', 'utf8'))
 
-/** A trigger's request as the function host hands it over, with Fabric's headers of today. */
+/** The request of a trigger as the function host passes it, with valid headers of Fabric. */
 function trigger ({ url = recordedUrl, headers = {}, body = '' }: { url?: string, headers?: Record<string, string>, body?: string }) {
   return { ...recorded, url, headers: new Headers({ ...recordedHeaders, ...headers }), text: async () => body }
 }
@@ -97,7 +97,7 @@ t.test('an HTTP trigger of Azure Functions', async (t) => {
   const origin = new URL(recordedUrl).origin
 
   t.test('is served and refused as a socket is', async (t) => {
-    await holdThroughAdapter(t, fabric, async (url, headers) => {
+    await checkAdapter(t, fabric, async (url, headers) => {
       const { status, body } = await handler(trigger({ url: origin + url, headers }))
       return { statusCode: status, body }
     })

@@ -5,7 +5,7 @@ import fabricJobState, { type FabricJobStateOptions } from '../../lib/index.js'
 import { createFabric } from '../../lib/testing/index.js'
 import { sampleState } from '../helpers/poll.js'
 
-/** How a host is made: its server, and what it has before the plugin comes. */
+/** The server of a host, and what is registered before the plugin. */
 export interface HostOptions {
   server?: FastifyServerOptions
   prepare?: (app: FastifyInstance) => unknown
@@ -42,8 +42,8 @@ const OWN_REQUESTS: InjectOptions[] = [
   { url: '/workload-api/nowhere' }
 ]
 
-/** Holds what a host answers on its own routes against what it answers without the plugin. */
-export async function holdToOwnAnswers (
+/** Compares the responses of the host's own routes with those of the host without the plugin. */
+export async function compareOwnRoutes (
   t: Test, { alone, app }: { alone: FastifyInstance, app: FastifyInstance }, requests = OWN_REQUESTS
 ): Promise<void> {
   for (const request of requests) {

@@ -1,4 +1,4 @@
-// Loaders of plugins: they hand their own options to each plugin, wrap it, and may take away its scope.
+// Loaders of plugins: they pass their own options to each plugin, wrap it, and may remove its scope.
 import autoload from '@fastify/autoload'
 import Fastify, { type FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import fabricJobState, { type FabricJobStateOptions, fabricJobs, subjectAndApp } from '../../lib/index.js'
 import { createFabric } from '../../lib/testing/index.js'
 import { pluginOptions, pollPath, recordedLog, sampleState } from '../helpers/poll.js'
-import { holdToOwnAnswers, ownRoutes } from './host.js'
+import { compareOwnRoutes, ownRoutes } from './host.js'
 
 const prefix = '/workload-api'
 
@@ -73,7 +73,7 @@ for (const [how, register] of registrations) {
     for (const host of [alone, app]) await host.register(ownRoutes)
     t.match(await app.inject(prefix + pollPath()), { statusCode: 200 })
     t.match(await app.inject(pollPath()), { statusCode: 404 }, 'nothing is served outside the prefix')
-    await holdToOwnAnswers(t, { alone, app })
+    await compareOwnRoutes(t, { alone, app })
     t.same(app.getSchemas(), alone.getSchemas())
     t.equal(app.hasRequestDecorator('fabricCaller'), false, 'nothing is decorated in the scope of the host')
   })
@@ -129,7 +129,7 @@ t.test('subjectAndApp ignores the options of a loader with one warning, and refu
 
 t.test('A decorator named authenticateSubjectAndApp that is not the plugin\'s is refused', async (t) => {
   for (const [what, standIn] of Object.entries({
-    'a function that lets everybody pass': async () => {},
+    'a function that accepts every request': async () => {},
     'an object': {},
     nothing: undefined
   })) {

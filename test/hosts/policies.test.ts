@@ -85,7 +85,7 @@ t.test('config, tags and security of another type are refused', async (t) => {
   }
 })
 
-t.test('A guard that the host adds to all routes runs first: the plugin belongs beside it, in a scope of its own', async (t) => {
+t.test('A guard that the host adds to all routes runs first: register the plugin beside it, in another scope', async (t) => {
   const fabric = createFabric()
   const guard = async () => { throw Object.assign(new Error('No bearer token'), { statusCode: 401 }) }
   const options = { authentication: fabric.authentication, resolveJobState: () => sampleState, prefix: '/workload-api' }
@@ -153,7 +153,7 @@ t.test('A host whose tests only inject reaches no network and logs no warning', 
   const { fetch } = globalThis
   globalThis.fetch = async (url) => {
     fetched.push(url)
-    throw new Error('There is no network')
+    throw new Error('No network')
   }
   t.teardown(() => { globalThis.fetch = fetch })
   const { publisherTenantId, audience, clientId } = createFabric().registration

@@ -124,7 +124,7 @@ t.test('With any name of the code in Object.prototype no bad token is accepted, 
   const userless = await fabric.headers({ subjectToken: '' })
   await app.authenticateSubjectAndApp(requestWith(userless))
   const { headers: unsigned } = (await fabric.badHeaders()).find(({ name }) => name === 'the app token has claims that were not signed') ?? {}
-  if (unsigned === undefined) throw new Error('There is no such attack any more')
+  if (unsigned === undefined) throw new Error('The attack was not found')
 
   const accepted: string[] = []
   const inherited: string[] = []
@@ -140,7 +140,7 @@ t.test('With any name of the code in Object.prototype no bad token is accepted, 
   t.ok(names.size > 300, `${names.size} names`)
 })
 
-t.test('An option, an error\'s property and a header that nobody has written stay absent, whatever Object.prototype has', async (t) => {
+t.test('An absent option, property of an error or header stays absent, whatever Object.prototype has', async (t) => {
   const { authentication } = createFabric()
   await polluted('authentication', false, async () => {
     await t.rejects(Promise.resolve(Fastify().register(fabricJobState, { resolveJobState: () => sampleState })), TypeError)

@@ -12,17 +12,17 @@ import fabricJobState from '../../lib/index.js'
 import { createFabric } from '../../lib/testing/index.js'
 import { selfSigned } from '../helpers/certificate.js'
 import { contractProblems, holdToContract, recordedLog, sampleState } from '../helpers/poll.js'
-import { holdToOwnAnswers, hostTwice, ownRoutes } from './host.js'
+import { compareOwnRoutes, hostTwice, ownRoutes } from './host.js'
 
-/** Holds a poll of Fabric, and one of a stranger, against the contract; then the host's own routes. */
+/** Holds a poll of Fabric, and one of a unauthenticated, against the contract; then the host's own routes. */
 async function holdToAll (t: Test, server: FastifyServerOptions, change = (path: string) => path): Promise<void> {
   const host = await hostTwice(t, { server })
   const { url, ...poll } = await host.poll()
   t.same(holdToContract(t, await host.app.inject({ ...poll, url: change(url) })), sampleState)
-  const stranger = await host.app.inject({ url: change(url) })
-  t.equal(stranger.statusCode, 401)
-  t.match(holdToContract(t, stranger), { errorCode: 'AuthenticationFailed' })
-  await holdToOwnAnswers(t, host)
+  const unauthenticated = await host.app.inject({ url: change(url) })
+  t.equal(unauthenticated.statusCode, 401)
+  t.match(holdToContract(t, unauthenticated), { errorCode: 'AuthenticationFailed' })
+  await compareOwnRoutes(t, host)
 }
 
 t.test('A server\'s options:', async (t) => {
@@ -49,13 +49,13 @@ t.test('A server\'s options:', async (t) => {
     await holdToAll(t, { routerOptions: { ignoreDuplicateSlashes: true } }, (path) => path.replaceAll('/', '//'))
   })
 
-  t.test('with logger: false the resolver has a log to write to, and nobody hears of it', async (t) => {
+  t.test('with logger: false the log of the resolver writes nothing', async (t) => {
     const host = await hostTwice(t, {
       server: { logger: false },
       options: { resolveJobState: (_, { log }) => { log.error('unheard'); return sampleState } }
     })
     t.same(holdToContract(t, await host.app.inject(await host.poll())), sampleState)
-    await holdToOwnAnswers(t, host)
+    await compareOwnRoutes(t, host)
   })
 
   t.test('with disableRequestLogging a refusal is logged all the same, with Fabric\'s ids', async (t) => {
@@ -63,14 +63,14 @@ t.test('A server\'s options:', async (t) => {
     const host = await hostTwice(t, { server: { logger, disableRequestLogging: true } })
     const { url, headers } = await host.poll()
     lines.length = 0
-    const stranger = await host.app.inject({ url, headers: { ...headers, authorization: 'Bearer x' } })
-    t.match(holdToContract(t, stranger), { errorCode: 'AuthenticationFailed' })
+    const unauthenticated = await host.app.inject({ url, headers: { ...headers, authorization: 'Bearer x' } })
+    t.match(holdToContract(t, unauthenticated), { errorCode: 'AuthenticationFailed' })
     t.match(lines, [
       { msg: 'SubjectAndApp authentication refused', activityId: headers.activityid, fabricRequestId: headers.requestid }
     ])
     t.same(holdToContract(t, await host.app.inject({ url, headers })), sampleState)
     t.equal(lines.length, 1)
-    await holdToOwnAnswers(t, host)
+    await compareOwnRoutes(t, host)
   })
 
   t.test('with exposeHeadRoutes: false HEAD is the host\'s not-found', async (t) => {
@@ -118,7 +118,7 @@ t.test('A loggerInstance that is not pino has Fabric\'s ids in each line of a po
   t.match(log.lines, [
     { msg: 'incoming request', ...ids }, { msg: 'looked up', rows: 1, ...ids }, { msg: 'request completed', ...ids }
   ])
-  await holdToOwnAnswers(t, host)
+  await compareOwnRoutes(t, host)
 })
 
 t.test('An onSend hook of the host that rewrites', async (t) => {
@@ -127,7 +127,7 @@ t.test('An onSend hook of the host that rewrites', async (t) => {
     return JSON.stringify({ data: JSON.parse(String(payload)) })
   })
 
-  t.test('the answers of its own scope leaves polls as they are', async (t) => {
+  t.test('the responses of another scope does not change polls', async (t) => {
     const host = await hostTwice(t, {
       prepare: (app) => app.register(async (scope) => {
         addEnvelope(scope)
@@ -136,10 +136,10 @@ t.test('An onSend hook of the host that rewrites', async (t) => {
     })
     t.same(holdToContract(t, await host.app.inject(await host.poll())), sampleState)
     t.equal((await host.app.inject('/enveloped')).body, '{"data":{"own":true}}')
-    await holdToOwnAnswers(t, host, [{ url: '/enveloped' }, { url: '/host/1' }, { url: '/host/fails' }])
+    await compareOwnRoutes(t, host, [{ url: '/enveloped' }, { url: '/host/1' }, { url: '/host/fails' }])
   })
 
-  t.test('every answer of the server has the last word on polls too: the host has to keep it to a scope', async (t) => {
+  t.test('every response of the server changes polls too: register it in a scope', async (t) => {
     const host = await hostTwice(t, {
       prepare: (app) => {
         addEnvelope(app)
@@ -149,7 +149,7 @@ t.test('An onSend hook of the host that rewrites', async (t) => {
     const answer = await host.app.inject(await host.poll())
     t.match(answer, { statusCode: 200, headers: { 'x-envelope': 'yes', 'content-length': String(answer.body.length) } })
     t.same(answer.json(), { data: sampleState })
-    await holdToOwnAnswers(t, host)
+    await compareOwnRoutes(t, host)
   })
 })
 
@@ -158,14 +158,14 @@ const options = { resolveJobState: () => sampleState, prefix: '/workload-api' }
 /** Sends requests in any version of HTTP. */
 type Ask = (path: string, headers: IncomingHttpHeaders) => Promise<{ statusCode: number, body: string }>
 
-/** Holds a poll, a stranger's, and the host's own route against what they have to be, over the wire. */
+/** Checks a poll, an unauthenticated one, and the host's own route over the wire. */
 async function holdOverWire (t: Test, ask: Ask, { url, headers }: { url: string, headers: IncomingHttpHeaders }) {
   const answer = await ask(url, headers)
   t.equal(answer.statusCode, 200)
   t.same(JSON.parse(answer.body), sampleState)
-  const stranger = await ask(url, {})
-  t.equal(stranger.statusCode, 401)
-  t.same(contractProblems('ErrorResponse', JSON.parse(stranger.body)), [])
+  const unauthenticated = await ask(url, {})
+  t.equal(unauthenticated.statusCode, 401)
+  t.same(contractProblems('ErrorResponse', JSON.parse(unauthenticated.body)), [])
   t.same(await ask('/host/1', {}), { statusCode: 200, body: '{"params":{"id":"1"}}' })
   t.match(await ask('/host/fails', {}), { statusCode: 500, body: /"message":"the host's own"/ })
 }
@@ -203,13 +203,13 @@ t.test('HTTPS', async (t) => {
   }, await fabric.poll(options))
 })
 
-t.test('A proxy in front: with trustProxy the resolver is told the caller\'s address, and the tokens come through', async (t) => {
-  let told: object | undefined
+t.test('A proxy in front: with trustProxy the resolver gets the address of the caller, and the tokens are accepted', async (t) => {
+  let seen: object | undefined
   const { app, fabric } = await hostTwice(t, {
     server: { trustProxy: '127.0.0.1' },
     options: {
       resolveJobState: (_, { caller, request: { ip, protocol, host } }) => {
-        told = { tenantId: caller?.tenantId, ip, protocol, host }
+        seen = { tenantId: caller?.tenantId, ip, protocol, host }
         return sampleState
       }
     }
@@ -235,7 +235,7 @@ t.test('A proxy in front: with trustProxy the resolver is told the caller\'s add
     const [response] = await once(request, 'response')
     return { statusCode: response.statusCode, body: await text(response) }
   }, await fabric.poll(options))
-  t.same(told, {
+  t.same(seen, {
     tenantId: fabric.registration.tenantId, ip: '203.0.113.7', protocol: 'https', host: 'workload.contoso.example'
   })
 })

@@ -23,7 +23,7 @@ async function listening (t: Test, app: FastifyInstance) {
   return { port, ask: (path: string) => answerOf(get({ port, path, agent })) }
 }
 
-/** A preClose hook that calls back when the server lets nobody in any more. */
+/** A preClose hook that calls back when the server accepts no more connections. */
 const onceShut = (call: () => void) => (done: () => void) => {
   setImmediate(call)
   done()
@@ -150,7 +150,7 @@ const SERVER = `
   })
   process.send(await app.listen({ port: 0, host: '127.0.0.1' }))`
 
-t.test('At SIGTERM every poll that was accepted is answered, nobody new is let in, and the process ends by itself', async (t) => {
+t.test('At SIGTERM every accepted poll is answered, no new connection is accepted, and the process ends by itself', async (t) => {
   const POLLS = 20
   const fabric = createFabric()
   const { authentication, close } = await fabric.listen()
@@ -177,8 +177,8 @@ t.test('At SIGTERM every poll that was accepted is answered, nobody new is let i
   server.kill('SIGTERM')
   await closing.promise
 
-  const stranger = connect(Number(new URL(origin).port), '127.0.0.1')
-  const [error] = await once(stranger, 'error')
+  const unauthenticated = connect(Number(new URL(origin).port), '127.0.0.1')
+  const [error] = await once(unauthenticated, 'error')
   t.equal(error.code, 'ECONNREFUSED')
 
   server.send('go on')

@@ -25,7 +25,7 @@ interface Tokens {
 export interface KnownPoll extends Question {
   job: KnownJob
   tokens: Tokens
-  /** Whether its tokens have expired, so that it has to be refused. */
+  /** Whether its tokens have expired, so that it must be refused. */
   isExpired: boolean
 }
 

@@ -11,7 +11,7 @@ import Fastify from 'fastify'
 import { PgBoss } from 'pg-boss'
 
 import { bullmqJobState } from '../../lib/engines/bullmq.js'
-import { pgBossJobState, stampJob } from '../../lib/engines/pg-boss.js'
+import { pgBossJobState, withOwner } from '../../lib/engines/pg-boss.js'
 import fabricJobState, { type JobInstance, type JobStateResolver } from '../../lib/index.js'
 import { createFabric } from '../../lib/testing/index.js'
 import { CALLER, someJob } from '../engines/polling.js'
@@ -81,7 +81,7 @@ function report (name: string, polled: Polled<string>[], events: Array<{ what: s
   for (const { what, at } of events) {
     if (what === 'stopped') {
       const first = polled.find(({ outcome, answered }) => outcome === 503 && answered >= at)
-      console.log(`  first 503 ${milliseconds((first?.answered ?? NaN) - at)} after the engine was told to stop`)
+      console.log(`  first 503 ${milliseconds((first?.answered ?? NaN) - at)} after the engine began to stop`)
     } else {
       const last = polled.filter(({ outcome, asked }) => outcome === 503 && asked >= at && asked < at + QUIET_FOR).at(-1)
       const first = polled.find(({ outcome, asked }) => outcome === 200 && asked >= (last?.asked ?? at))
@@ -102,7 +102,7 @@ async function pgBoss (): Promise<void> {
   const boss = await new PgBoss(options).on('error', () => {}).start()
   await boss.createQueue('calculateForecast')
   const jobs = Array.from({ length: JOBS }, () => someJob())
-  await boss.insert('calculateForecast', jobs.map((job) => stampJob(job, CALLER, {})))
+  await boss.insert('calculateForecast', jobs.map((job) => withOwner(job, CALLER, {})))
   await restarts('pg-boss on PostgreSQL', service, pgBossJobState(boss), jobs)
   await boss.stop({ graceful: false })
   await service.remove()
@@ -114,7 +114,7 @@ async function bullmq (): Promise<void> {
   const queue = new Queue('calculateForecast', { connection }).on('error', () => {})
   const jobs = Array.from({ length: JOBS }, () => someJob())
   await queue.addBulk(jobs.map((job) => {
-    const { id, data } = stampJob(job, CALLER, {})
+    const { id, data } = withOwner(job, CALLER, {})
     return { name: job.jobType, data, opts: { jobId: id } }
   }))
   await restarts('BullMQ on Redis', service, bullmqJobState(queue), jobs)

@@ -2,20 +2,20 @@ import { randomBytes } from 'node:crypto'
 import { Agent, get } from 'node:http'
 import { parentPort, workerData } from 'node:worker_threads'
 
-// A worker that sends requests as fast as they are answered, and then tells how they were.
+// A worker thread that sends requests as fast as they are answered, and reports how long each took.
 
-/** What the worker is told to do. */
+/** The order that the worker gets. */
 export interface FloodOrder {
   url: string
   headers: Record<string, string>
   /** The second part of an app token, to be sent under another `kid` each time. Without it the headers are sent as they are. */
   payload?: string | undefined
-  /** How many requests; or, where there is no such number, until a message comes. */
+  /** How many requests; if absent, requests are sent until a message arrives. */
   amount?: number | undefined
   connections: number
 }
 
-/** What it tells. */
+/** Its report. */
 export interface FloodReport {
   /** How often each status was answered. */
   statuses: Record<number, number>
@@ -55,7 +55,7 @@ function send (headers: Record<string, string>): Promise<number> {
   })
 }
 
-/** Nobody looks at the signature of a token whose key nobody knows: random bytes do. */
+/** The signature of a token with an unknown key is not verified: random bytes are enough. */
 function withUnknownKid (payload: string): string {
   const head = Buffer.from(JSON.stringify({ typ: 'JWT', alg: 'RS256', kid: randomBytes(20).toString('base64url') }))
   const token = `${head.toString('base64url')}.${payload}.${randomBytes(256).toString('base64url')}`

@@ -58,7 +58,7 @@ export const knownJobs: readonly KnownJob[] = answers.map((answer, i) =>
 
 const byId = new Map(knownJobs.map((job) => [job.jobInstanceId, job]))
 
-/** Tells the state of a known job. */
+/** Resolves the state of a known job. */
 export function resolveKnownJob ({ jobInstanceId }: JobInstance): JobState | null {
   return byId.get(jobInstanceId)?.resolve() ?? null
 }

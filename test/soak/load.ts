@@ -7,7 +7,7 @@ export interface Question {
   bytes: Buffer
 }
 
-/** What is sent over connections that are there, and what is done with the answers. */
+/** Requests to send over open connections, and the handler of their responses. */
 export interface Sending<Q extends Question> {
   /** For how long requests are sent. */
   seconds: number
@@ -17,7 +17,7 @@ export interface Sending<Q extends Question> {
    */
   rate?: number | ((elapsed: number) => number)
   next: () => Q | undefined
-  /** Is told how long it took, in milliseconds from when the request was due; what it throws ends the run. */
+  /** Gets the duration in milliseconds from when the request was due; an error that it throws ends the run. */
   onAnswer: (answer: Answer, question: Q, milliseconds: number) => void
 }
 
@@ -55,7 +55,7 @@ export function sendQuestions<Q extends Question> (clients: readonly Client[], s
 
     function send (client: Client, due: number) {
       const question = next()
-      if (question === undefined) return fail(new RangeError('There is no request to send'))
+      if (question === undefined) return fail(new RangeError('No request to send'))
       client.send(question.bytes, (error, answer) => {
         if (answer === undefined) return fail(error)
         const now = performance.now()

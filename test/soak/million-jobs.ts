@@ -6,7 +6,7 @@ import { Queue } from 'bullmq'
 import { PgBoss } from 'pg-boss'
 
 import { bullmqJobState } from '../../lib/engines/bullmq.js'
-import { pgBossJobState, stampJob } from '../../lib/engines/pg-boss.js'
+import { pgBossJobState, withOwner } from '../../lib/engines/pg-boss.js'
 import type { JobInstance, JobStateResolver } from '../../lib/index.js'
 import { CALLER, Poller, someJob } from '../engines/polling.js'
 import { median, milliseconds } from './figures.js'
@@ -83,7 +83,7 @@ async function pgBoss (): Promise<void> {
     const boss = await new PgBoss(options).on('error', console.error).start()
     await boss.createQueue('calculateForecast')
     const ids = await fill(count, (jobs) =>
-      boss.insert('calculateForecast', jobs.map((job) => stampJob(job, CALLER, { seconds: 10 }))))
+      boss.insert('calculateForecast', jobs.map((job) => withOwner(job, CALLER, { seconds: 10 }))))
     await boss.getDb().executeSql(`ANALYZE ${schema}.job_common`)
     return { boss, ...stock(pgBossJobState(boss), ids) }
   }
@@ -124,7 +124,7 @@ async function bullmq (): Promise<void> {
   const open = async (prefix: string, count: number) => {
     const queue = new Queue('calculateForecast', { connection: { url: service.url }, prefix })
     const ids = await fill(count, (jobs) => queue.addBulk(jobs.map((job) => {
-      const { id, data } = stampJob(job, CALLER, { seconds: 10 })
+      const { id, data } = withOwner(job, CALLER, { seconds: 10 })
       return { name: job.jobType, data, opts: { jobId: id } }
     })))
     return { queue, ...stock(bullmqJobState(queue), ids) }

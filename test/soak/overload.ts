@@ -57,7 +57,7 @@ function isShed (answer: Answer, { job }: typeof polls[number]): boolean {
   throw new Error(`An answer that was not expected: ${answer.head}\n\n${body}`)
 }
 
-/** Starts a server and polls it as it is told; gives all answers, and how many polls were due. */
+/** Starts a server and polls it; returns all responses, and how many polls were due. */
 async function answersOf (underPressure: FastifyUnderPressureOptions | undefined, seconds: number, rate?: (elapsed: number) => number) {
   const workload = await WorkloadProcess.start({
     authentication: endpoint.authentication, work: Number(values.work), ...(underPressure && { underPressure })

@@ -1,6 +1,6 @@
 // Three replicas over one PostgreSQL, 200 polls a second, jobs running; one is killed, one is stopped:
 // npm run soak:replicas
-// What was told is held against what the database writes down of each change of each job.
+// Each response is compared with the changes of the job that a trigger of the database has recorded.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -49,20 +49,20 @@ async function startReplica (service: Service): Promise<Replica> {
   return { url: `http://127.0.0.1:${port}/workload-api`, process: server }
 }
 
-/** One state of a job, from the moment that the database wrote it down. */
+/** One state of a job, and when the database recorded it. */
 interface Truth {
   state: string
   startedOn: string | null
   at: number
 }
 
-/** Lets the database write down every change of every job. */
+/** Records every change of every job with a trigger of the database. */
 async function keepHistory (boss: PgBoss): Promise<void> {
   await boss.getDb().executeSql(`
     CREATE TABLE public.history (id uuid, state text, started_on timestamptz, at timestamptz DEFAULT clock_timestamp());
-    CREATE FUNCTION public.write_down () RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION public.record_change () RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN INSERT INTO public.history VALUES (NEW.id, NEW.state, NEW.started_on); RETURN NULL; END $$;
-    CREATE TRIGGER history AFTER INSERT OR UPDATE ON pgboss.job_common FOR EACH ROW EXECUTE FUNCTION public.write_down();`)
+    CREATE TRIGGER history AFTER INSERT OR UPDATE ON pgboss.job_common FOR EACH ROW EXECUTE FUNCTION public.record_change();`)
 }
 
 async function history (boss: PgBoss): Promise<Map<string, Truth[]>> {
@@ -76,21 +76,21 @@ async function history (boss: PgBoss): Promise<Map<string, Truth[]>> {
   return truths
 }
 
-/** What the table of states says of a row. */
-function told ({ state, startedOn }: Truth): string {
+/** The status and start of a row, by the table of states. */
+function statusOf ({ state, startedOn }: Truth): string {
   const status = { completed: 'Completed', failed: 'Failed', cancelled: 'Cancelled' }[state]
   return `${status ?? (startedOn === null ? 'NotStarted' : 'InProgress')} ${startedOn ?? ''}`
 }
 
-/** A row is seen when its transaction is committed, so much later than it was written down, in milliseconds, at the most. */
+/** How much later than it is recorded a change is visible, at most, in milliseconds: when its transaction is committed. */
 const COMMIT = 250
 
-/** True where the job had the state that was told, at some moment between the question and the answer. */
+/** True if the job had the reported state at some moment between the request and the response. */
 function isTrue ({ body, asked, answered }: Polled<string>, truths: Truth[], begin: number): boolean {
   const said = `${body?.status} ${body?.startTimeUtc ?? ''}`
   return truths.some((truth, i) => {
     const until = (truths[i + 1]?.at ?? Infinity) + COMMIT
-    return told(truth) === said && truth.at <= begin + answered && until >= begin + asked
+    return statusOf(truth) === said && truth.at <= begin + answered && until >= begin + asked
   })
 }
 
@@ -115,7 +115,7 @@ for (const path of jobs.values()) {
   const response = await fetch(`${inTurn()[0]}${path}`, {
     method: 'POST',
     headers: { ...headers, 'content-type': 'application/json' },
-    body: JSON.stringify({ creationPayload: { seconds: JOB_SECONDS } })
+    body: JSON.stringify({ invokeType: 'Manual', creationPayload: { seconds: JOB_SECONDS } })
   })
   if (response.status !== 202) throw new Error(await response.text())
 }
@@ -173,7 +173,7 @@ console.log(`${polled.length} polls in ${((Date.now() - begin) / 1000).toFixed(0
 console.log(`  ${spread(took)}`)
 console.log(`  answered by the next replica: ${polled.filter(({ detours }) => detours.length > 0).length} (${detours})`)
 console.log(`  without an answer: ${polled.filter(({ outcome }) => typeof outcome !== 'number').length}`)
-console.log(`  untrue at the moment they were told: ${untrue}`)
+console.log(`  untrue when they were sent: ${untrue}`)
 console.log(`jobs: ${completed.size} of ${JOBS} Completed`)
 console.log(`  begun again after the kill, in seconds from it: ${seconds(killedAt)}; from the stop: ${seconds(stoppedAt)}`)
 console.log(`SIGTERM: exit code ${exitCode} after ${stopTook} ms`)

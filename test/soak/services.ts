@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 
-/** A database server of the script's own, on a port and in a folder of its own; nobody else's is touched. */
+/** A database server for one script, on a free port, with its data in a temporary folder. */
 export interface Service {
   readonly url: string
   start: () => Promise<void>
-  /** Stops it as a restart of the machine would: its data stay. */
+  /** Stops it; its data stay. */
   stop: () => Promise<void>
   /** Stops it, and removes its data. */
   remove: () => Promise<void>

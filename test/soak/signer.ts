@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads'
 
 import { createFabric } from '../../lib/testing/index.js'
 
-// A worker that signs: it tells its keys first, and then as many subject tokens as it is asked for each time.
+// A worker thread that signs: it posts its keys first, then as many subject tokens as each message asks for.
 
 assert.ok(parentPort)
 const port = parentPort

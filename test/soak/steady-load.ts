@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 /** What came back for one poll. */
 export interface Polled<Question> {
   question: Question
-  /** The HTTP status; or the code of the error, where there was no answer at all. */
+  /** The HTTP status, or the code of the error if there was no response. */
   outcome: number | string
   body: { status?: string, startTimeUtc?: string, errorCode?: string } | undefined
   /** Milliseconds since the load began. */
@@ -19,7 +19,7 @@ export interface LoadOptions<Question> {
   /** Says for how long to go on. */
   while: () => boolean
   question: () => Question
-  /** Where to ask, in the order to try: the next one only where there was no answer, as a load balancer does. */
+  /** The URLs in the order to try: the next one only if there was no response, as a load balancer does. */
   urls: (question: Question) => string[]
   headers: Record<string, string>
   onAnswer: (polled: Polled<Question>) => void
@@ -45,7 +45,7 @@ async function pollOnce<Question> (options: LoadOptions<Question>, agent: Agent,
   const question = options.question()
   const asked = performance.now() - begin
   const detours: Polled<Question>['detours'] = []
-  let reply: Reply = { outcome: 'nobody to ask', body: undefined }
+  let reply: Reply = { outcome: 'no URL', body: undefined }
   for (const url of urls(question)) {
     reply = await get(url, headers, agent)
     if (typeof reply.outcome === 'number') break

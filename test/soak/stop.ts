@@ -65,7 +65,7 @@ function outcomeOf (answer: Answer, job: typeof knownJobs[number]): string | num
   return isExpected ? answer.statusCode : 'UNEXPECTED'
 }
 
-/** Polls at the rate until there is no connection any more. */
+/** Polls at the rate until all connections are closed. */
 async function load (): Promise<number> {
   const begin = performance.now()
   let sent = 0
@@ -113,7 +113,7 @@ await endpoint.close()
 
 console.log(`${sent} polls, ${(sentBefore / Number(values.seconds)).toFixed(0)} a second before SIGTERM; ${spread(latencies)}`)
 console.log(`  sent before SIGTERM: ${before}`)
-console.log(`  sent after it, over the connections that were there: ${after}`)
+console.log(`  sent after it, over open connections: ${after}`)
 console.log(`  accepted by the server: ${accepted}; answered: ${answers}`)
 console.log(`new connections: refused ${milliseconds(refusedAfter)} after SIGTERM; accepted after the first refusal: ${acceptedLater}`)
 console.log(`the process: exit code ${exitCode}, ${milliseconds(took)} after SIGTERM`)

@@ -1,4 +1,4 @@
-// A flood of tokens whose keys nobody knows: how often it makes the server ask for keys, and what a valid caller feels
+// A flood of tokens with unknown keys: how often the server fetches keys because of it, and how long a valid caller waits
 // of it. Each figure stands beside that of a quiet server, and of a flood without any token, in the same process.
 //
 //   npm run soak:unknown-kids -- --tokens 100000

@@ -15,7 +15,7 @@ export interface End {
   accepted: number
 }
 
-/** A workload's server in a process of its own. */
+/** The server of a workload in a child process. */
 export class WorkloadProcess {
   readonly port: number
   readonly #child: ChildProcess

@@ -1,4 +1,4 @@
-/** The process of a workload's server: tells its port, and what it uses when asked; stops at SIGTERM. */
+/** The process of a workload's server: sends its port, and its usage when asked; stops at SIGTERM. */
 import { setTimeout } from 'node:timers/promises'
 
 import underPressure, { type FastifyUnderPressureOptions } from '@fastify/under-pressure'
@@ -7,7 +7,7 @@ import Fastify, { type FastifyServerOptions } from 'fastify'
 import fabricJobState, { type AuthenticationOptions } from '../../lib/index.js'
 import { resolveKnownJob } from './known-jobs.js'
 
-/** What the process is told to be. */
+/** The configuration of the process. */
 export interface WorkloadOrder {
   authentication: AuthenticationOptions
   /** Of the resolver, in milliseconds: anything between none and this. */
@@ -18,7 +18,7 @@ export interface WorkloadOrder {
   underPressure?: FastifyUnderPressureOptions
 }
 
-/** What it uses, its garbage collected where there is `--expose-gc`. */
+/** Its usage, after a garbage collection with `--expose-gc`. */
 export interface WorkloadUsage {
   /** In bytes. */
   heap: number
