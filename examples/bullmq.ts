@@ -3,23 +3,31 @@
 import { fabricJobs } from 'fastify-fabric-job-state'
 
 import { apiPage } from './workload/api-page.js'
-import { fabricOrDevelopment } from './workload/authentication.js'
+import { fabricOrDevelopment, registerAuthentication } from './workload/authentication.js'
 import { BullmqForecasts } from './workload/bullmq-forecasts.js'
 import { fabricPage } from './workload/fabric-page.js'
-import { createServer, HOST, serve } from './workload/serve.js'
+import { health } from './workload/health.js'
+import { createServer, serve, start } from './workload/serve.js'
 
-const { DATA_DIR = 'data', REDIS_URL = 'redis://127.0.0.1:6379' } = process.env
-const prefix = '/workload-api'
+await start(async (settings) => {
+  const { host, port, redisUrl, drainSeconds } = settings
+  const prefix = '/workload-api'
+  const app = createServer(settings)
 
-const { authentication, fabric, headersFile, closeIssuer } = await fabricOrDevelopment(DATA_DIR)
-const forecasts = new BullmqForecasts(REDIS_URL)
-await forecasts.work()
+  // Only Fabric gets in.
+  const { authentication, fabric, headersFile, closeIssuer } = await fabricOrDevelopment(settings)
+  await registerAuthentication(app, authentication)
 
-const app = createServer()
-// The API page at /documentation; on this machine also a page that simulates Fabric, at /.
-await app.register(apiPage, { fabric, api: prefix })
-await app.register(fabricPage, { fabric, api: prefix, host: HOST })
-// Create, state and cancel, for Fabric alone, whichever of its APIs it calls.
-await app.register(fabricJobs, { prefix, authentication, api: 'both', ...forecasts.callbacks })
+  const forecasts = new BullmqForecasts(redisUrl, app.log)
+  await forecasts.work()
 
-await serve(app, { prefix, headersFile, store: 'Redis', close: [() => forecasts.close(), closeIssuer] })
+  // For Kubernetes and load balancers: /health/live and /health/ready.
+  await app.register(health, { askEngine: () => forecasts.ask(), drainSeconds })
+  // For people: the API at /documentation; on this machine also a page that simulates Fabric, at /.
+  await app.register(apiPage, { fabric, api: prefix })
+  await app.register(fabricPage, { fabric, api: prefix, host })
+  // For Fabric: create, state and cancel, whichever of its APIs it calls.
+  await app.register(fabricJobs, { prefix, api: 'both', ...forecasts.callbacks })
+
+  return await serve(app, { host, port, prefix, headersFile, store: 'Redis', close: [() => forecasts.close(), closeIssuer] })
+})

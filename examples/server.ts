@@ -2,24 +2,32 @@
 import { fabricJobs } from 'fastify-fabric-job-state'
 
 import { apiPage } from './workload/api-page.js'
-import { fabricOrDevelopment } from './workload/authentication.js'
+import { fabricOrDevelopment, registerAuthentication } from './workload/authentication.js'
 import { fabricPage } from './workload/fabric-page.js'
+import { health } from './workload/health.js'
 import { pgBossForecasts } from './workload/pg-boss-forecasts.js'
 import { openPgBoss } from './workload/postgres.js'
-import { createServer, HOST, serve } from './workload/serve.js'
+import { createServer, serve, start } from './workload/serve.js'
 
-const { DATA_DIR = 'data', DATABASE_URL } = process.env
-const prefix = '/workload-api'
+await start(async (settings) => {
+  const { host, port, drainSeconds } = settings
+  const prefix = '/workload-api'
+  const app = createServer(settings)
 
-const { authentication, fabric, headersFile, closeIssuer } = await fabricOrDevelopment(DATA_DIR)
-const { boss, store, closeBoss } = await openPgBoss({ databaseUrl: DATABASE_URL, dataDir: DATA_DIR })
-const forecasts = await pgBossForecasts(boss)
+  // Only Fabric gets in.
+  const { authentication, fabric, headersFile, closeIssuer } = await fabricOrDevelopment(settings)
+  await registerAuthentication(app, authentication)
 
-const app = createServer()
-// To look at: the API, at /documentation; on this machine also a page that plays Fabric's part, at /.
-await app.register(apiPage, { fabric, api: prefix })
-await app.register(fabricPage, { fabric, api: prefix, host: HOST })
-// Create, state and cancel, for Fabric alone, whichever of its APIs it calls.
-await app.register(fabricJobs, { prefix, authentication, api: 'both', ...forecasts })
+  const { boss, store, askBoss, closeBoss } = await openPgBoss(settings, app.log)
+  const forecasts = await pgBossForecasts(boss, app.log)
 
-await serve(app, { prefix, headersFile, store, close: [closeBoss, closeIssuer] })
+  // For Kubernetes and load balancers: /health/live and /health/ready.
+  await app.register(health, { askEngine: askBoss, drainSeconds })
+  // For people: the API at /documentation; on this machine also a page that simulates Fabric, at /.
+  await app.register(apiPage, { fabric, api: prefix })
+  await app.register(fabricPage, { fabric, api: prefix, host })
+  // For Fabric: create, state and cancel, whichever of its APIs it calls.
+  await app.register(fabricJobs, { prefix, api: 'both', ...forecasts })
+
+  return await serve(app, { host, port, prefix, headersFile, store, close: [closeBoss, closeIssuer] })
+})

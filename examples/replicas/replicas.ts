@@ -1,42 +1,53 @@
 // Several workload servers over one PostgreSQL, started and stopped together: see README.md beside this file.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { createFabric } from 'fastify-fabric-job-state/testing'
 
-import { commandsToCopy } from '../workload/commands.js'
 import { writeHeaders } from '../workload/authentication.js'
+import { commandsToCopy } from '../workload/commands.js'
 
 const { DATABASE_URL = 'postgres://postgres@127.0.0.1:5432/test', DATA_DIR = 'data' } = process.env
 const { PORT = '3000', REPLICAS = '3' } = process.env
 const SERVER = fileURLToPath(new URL('../server.js', import.meta.url))
 
-// One Fabric for all of them: a token that one replica takes, every other takes too.
+interface Replica {
+  port: number
+  server: ChildProcess
+  /** The file with its log. */
+  log: string
+}
+
+// One Fabric for all of them: a token that one replica accepts, every other accepts too.
 const fabric = createFabric()
 const { authentication, close } = await fabric.listen()
 const headersFile = join(DATA_DIR, 'fabric-headers')
 await writeHeaders(headersFile, fabric)
 
-const ports = Array.from({ length: Number(REPLICAS) }, (_, i) => Number(PORT) + i)
-const replicas = ports.map(startReplica)
-const stop = () => replicas.forEach((replica) => replica.kill('SIGTERM'))
+const replicas = Array.from({ length: Number(REPLICAS) }, (_, i) => startReplica(Number(PORT) + i))
+const stop = () => replicas.forEach(({ server }) => server.kill('SIGTERM'))
 process.once('SIGTERM', stop)
 process.once('SIGINT', stop)
 
 await Promise.all(replicas.map(isReady))
 console.log(commandsToCopy({ url: `http://127.0.0.1:${PORT}/workload-api`, headersFile, store: 'PostgreSQL' }))
-const processes = replicas.map(({ pid }) => pid)
-console.log(`The same on each of the ports ${ports.join(', ')} (processes ${processes.join(', ')}). Ctrl+C stops them all.`)
+console.log('The same on each port:')
+for (const { port, server, log } of replicas) console.log(`  ${port}: process ${server.pid}, log ${log}`)
+console.log('Ctrl+C stops them all.')
 
-await Promise.all(replicas.map((replica) => replica.exitCode ?? once(replica, 'exit')))
+await Promise.all(replicas.map(({ server }) => server.exitCode ?? once(server, 'exit')))
 await close()
 
-function startReplica (port: number): ChildProcess {
+function startReplica (port: number): Replica {
   const { publisherTenantId, audience, clientId } = fabric.registration
-  return spawn(process.execPath, [SERVER], {
+  const log = join(DATA_DIR, `replica-${port}.log`)
+  // A file, not a pipe: the log goes on where this process is killed.
+  const file = openSync(log, 'a')
+  const server = spawn(process.execPath, [SERVER], {
     env: {
       ...process.env,
       DATABASE_URL,
@@ -46,18 +57,18 @@ function startReplica (port: number): ChildProcess {
       FABRIC_CLIENT_ID: clientId,
       ENTRA_JWKS_URI: authentication.jwksUri
     },
-    stdio: ['ignore', 'pipe', 'inherit']
+    stdio: ['ignore', file, file]
   })
+  closeSync(file)
+  return { port, server, log }
 }
 
-/** A server's first line says that it listens. */
-async function isReady (replica: ChildProcess): Promise<void> {
-  if (replica.stdout === null) throw new Error('A replica has no output.')
-  const hasStarted = await Promise.race([
-    once(createInterface(replica.stdout), 'line').then(() => true),
-    once(replica, 'exit').then(() => false)
-  ])
-  if (hasStarted) return
+async function isReady ({ port, server, log }: Replica): Promise<void> {
+  while (server.exitCode === null) {
+    const response = await fetch(`http://127.0.0.1:${port}/health/ready`).catch(() => undefined)
+    if (response?.ok) return
+    await setTimeout(100)
+  }
   stop()
-  throw new Error(`The replica ${replica.pid} did not start.`)
+  throw new Error(`The replica on port ${port} did not start: see the end of ${log}.`)
 }

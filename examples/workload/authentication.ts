@@ -1,56 +1,61 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import type { AuthenticationOptions } from 'fastify-fabric-job-state'
+import { subjectAndApp, type AuthenticationOptions } from 'fastify-fabric-job-state'
 import { createFabric, type Fabric } from 'fastify-fabric-job-state/testing'
+import type { FastifyInstance } from 'fastify'
+
+import { AUTHENTICATION_VARIABLES, SettingError, type Settings, writableFolder } from './settings.js'
 
 export interface Issuer {
   authentication: AuthenticationOptions
-  /** What signs the tokens; none where Entra ID does. */
+  /** What signs the tokens; undefined where Entra ID does. */
   fabric?: Fabric
-  /** Where the headers of a call lie, for curl; there are none to be had where Entra ID issues the tokens. */
+  /** A file with the headers of a call, for curl; undefined where Entra ID issues the tokens. */
   headersFile?: string
   closeIssuer: () => Promise<void>
 }
 
 /**
- * Who Fabric is. With FABRIC_PUBLISHER_TENANT_ID, FABRIC_AUDIENCE and FABRIC_CLIENT_ID, from the workload's app
- * registration, it is Fabric itself, with tokens of Entra ID (of another cloud with ENTRA_AUTHORITY, ENTRA_ISSUER_V1 and
- * ENTRA_JWKS_URI: docs/authentication.md). Without, it is a
- * Fabric of one's own on this machine: keys made at each start, and the headers of a call written into a file.
+ * The issuer of the tokens. With FABRIC_PUBLISHER_TENANT_ID, FABRIC_AUDIENCE and FABRIC_CLIENT_ID, from the workload's app
+ * registration, it is Entra ID (of another cloud with ENTRA_AUTHORITY, ENTRA_ISSUER_V1 and ENTRA_JWKS_URI:
+ * docs/authentication.md). Without them, it is a simulated Fabric on this machine: its keys are made at each start, and the
+ * headers of a call are written into a file.
  */
-export async function fabricOrDevelopment (dataDir: string): Promise<Issuer> {
-  const authentication = authenticationFrom(process.env)
+export async function fabricOrDevelopment (
+  { authentication, dataDir }: Pick<Settings, 'authentication' | 'dataDir'>
+): Promise<Issuer> {
   return authentication === undefined
     ? await development(dataDir)
     : { authentication, closeIssuer: async () => {} }
 }
 
-function authenticationFrom (env: NodeJS.ProcessEnv): AuthenticationOptions | undefined {
-  const { FABRIC_PUBLISHER_TENANT_ID, FABRIC_AUDIENCE, FABRIC_CLIENT_ID } = env
-  const given = [FABRIC_PUBLISHER_TENANT_ID, FABRIC_AUDIENCE, FABRIC_CLIENT_ID].filter(Boolean).length
-  if (given === 0) return undefined
-  if (!FABRIC_PUBLISHER_TENANT_ID || !FABRIC_AUDIENCE || !FABRIC_CLIENT_ID) {
-    throw new Error('Set all three of FABRIC_PUBLISHER_TENANT_ID, FABRIC_AUDIENCE and FABRIC_CLIENT_ID, or none.')
+/**
+ * Registers `subjectAndApp`, for all routes of the server.
+ *
+ * @throws {SettingError} if the plugin refuses an option.
+ */
+export async function registerAuthentication (app: FastifyInstance, authentication: AuthenticationOptions): Promise<void> {
+  try {
+    await app.register(subjectAndApp, authentication)
+  } catch (error) {
+    throw error instanceof TypeError ? new SettingError(withVariables(error.message)) : error
   }
-  return {
-    publisherTenantId: FABRIC_PUBLISHER_TENANT_ID,
-    audience: FABRIC_AUDIENCE.split(' '),
-    clientId: FABRIC_CLIENT_ID,
-    // An empty variable is one that is not set.
-    authority: env.ENTRA_AUTHORITY || undefined,
-    issuerV1: env.ENTRA_ISSUER_V1 || undefined,
-    jwksUri: env.ENTRA_JWKS_URI || undefined
-  }
+}
+
+/** The plugin's message with the name of the variable instead of the option's. */
+function withVariables (message: string): string {
+  return Object.entries(AUTHENTICATION_VARIABLES).reduce(
+    (text, [option, variable]) => text.replace(`SubjectAndApp option "${option}" has to be`, `${variable} must be`), message)
 }
 
 /** Subject tokens live for an hour or more. */
 const RENEWAL = 30 * 60_000
 
 async function development (dataDir: string): Promise<Issuer> {
+  const headersFile = join(await writableFolder(dataDir), 'fabric-headers')
   const fabric = createFabric()
   const { authentication, close } = await fabric.listen()
-  const headersFile = join(dataDir, 'fabric-headers')
   const write = () => writeHeaders(headersFile, fabric)
   await write()
   const renewal = setInterval(write, RENEWAL).unref()

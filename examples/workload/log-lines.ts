@@ -15,8 +15,9 @@ const ROUTINE = new Set(['incoming request', 'request completed'])
  */
 export function keepLogLines (app: FastifyInstance): (request: IncomingMessage) => string[] {
   const linesOf = new WeakMap<IncomingMessage, string[]>()
+  const { childLoggerFactory } = app
   app.setChildLoggerFactory((logger, bindings, options, request) => {
-    const child = logger.child(bindings, options)
+    const child = childLoggerFactory.call(app, logger, bindings, options, request)
     const lines: string[] = []
     linesOf.set(request, lines)
     for (const level of LEVELS) tap(child, level, (line) => lines.push(line))

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 
 import { HELD } from '../helpers/held-process.js'
 import { launchChromium, skipWithoutChromium } from './chromium.js'
-import { said, startProcess, stop } from './server-process.js'
+import { running, startProcess, stop } from './server-process.js'
 import { factsOf, idIn, opensCall, opensLatest, shows, Visitor, type VisitOptions } from './visitor.js'
 
 /** Texts whose contrast with their background is under 4.5 (WCAG 2.2, 1.4.3). */
@@ -40,7 +40,7 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
   /** Starts the server, or starts it again at the same address. */
   async function start (settings = {}): Promise<string> {
     server = startProcess(dataDir, { ...HELD, ...settings })
-    return await said(server, /^Fabric simulator: (.*)$/)
+    return (await running(server)).page
   }
 
   const [url, browser] = await Promise.all([start(), launchChromium()])

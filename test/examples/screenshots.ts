@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 
 import { launchChromium } from './chromium.js'
-import { said, startProcess, stop } from './server-process.js'
+import { running, startProcess, stop } from './server-process.js'
 import { opensLatest, shows, Visitor } from './visitor.js'
 
 const OTHERS = 'dist/screenshots'
@@ -18,7 +18,7 @@ type Scheme = typeof SCHEMES[number]
 
 const dataDir = await mkdtemp(join(tmpdir(), 'workload-'))
 const server = startProcess(dataDir)
-const [url, browser] = await Promise.all([said(server, /^Fabric simulator: (.*)$/), launchChromium()])
+const [{ page: url }, browser] = await Promise.all([running(server), launchChromium()])
 try {
   for (const folder of ['docs', OTHERS]) await mkdir(folder, { recursive: true })
   await ofThePage(browser)

@@ -4,24 +4,48 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url)).replace(/dist\/$/, '')
-const OURS = /^(?:HOST|PORT|DATA_DIR|DATABASE_URL|LOG_LEVEL|FABRIC_|ENTRA_)/
+const OURS = /^(?:HOST|PORT|DATA_DIR|DATABASE_URL|REDIS_URL|LOG_LEVEL|DRAIN_SECONDS|NODE_ENV|FABRIC_.*|ENTRA_.*|npm_.*)$/i
+
+/** How a process is started, unless a test says otherwise. */
+export interface Command {
+  command?: string[]
+  /** Whether it gets a process group of its own. */
+  detached?: boolean
+}
 
 /** Starts the built workload server (`npm run build`) with its data in a folder. */
-export function startProcess (dataDir: string, settings: Record<string, string> = {}): ChildProcess {
+export function startProcess (
+  dataDir: string, settings: Record<string, string> = {}, { command = [process.execPath, 'dist/examples/server.js'], detached = false }: Command = {}
+): ChildProcess {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name)))
-  return spawn(process.execPath, ['dist/examples/server.js'], {
+  const [program = '', ...args] = command
+  return spawn(program, args, {
     cwd: ROOT,
     env: { ...env, NODE_OPTIONS: '', PORT: '0', DATA_DIR: dataDir, ...settings },
-    stdio: ['ignore', 'pipe', 'pipe']
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached
   })
 }
 
-/** Waits until a server prints a line that matches the pattern, and returns the text of its first group. */
-export async function said (server: ChildProcess, form: RegExp): Promise<string> {
-  if (server.stdout === null) throw new Error('no output')
-  for await (const line of createInterface(server.stdout)) {
-    const [, found] = form.exec(line) ?? []
-    if (found !== undefined) return found
+/** The line of the log with which a server reports that it listens. */
+export interface Running {
+  pid: number
+  /** The URL of the workload's API. */
+  url: string
+  /** The URL of the page that simulates Fabric. */
+  page: string
+  /** The file with the headers of a call. */
+  headersFile: string
+}
+
+/** Waits until a server listens. What it writes to stdout after that is dropped, unless somebody else reads it. */
+export async function running ({ stdout }: ChildProcess): Promise<Running> {
+  if (stdout === null) throw new Error('no output')
+  for await (const line of createInterface(stdout)) {
+    if (!line.includes('"msg":"Workload API"')) continue
+    // Nothing is left in the pipe, on which the server would wait.
+    stdout.resume()
+    return JSON.parse(line)
   }
   throw new Error('the server ended without a word')
 }

@@ -1,53 +1,25 @@
 // Three replicas over one PostgreSQL, 200 polls a second, jobs running; one is killed, one is stopped:
 // npm run soak:replicas
 // Each response is compared with the changes of the job that a trigger of the database has recorded.
-import { spawn, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
+import { devNull } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 
 import { PgBoss } from 'pg-boss'
 
 import { createFabric } from '../../lib/testing/index.js'
 import { spread, Tally } from './figures.js'
-import { freePort, postgres, type Service } from './services.js'
+import { Replica } from './replica.js'
+import { freePort, postgres } from './services.js'
 import { steadyLoad, type Polled } from './steady-load.js'
 
 const PER_SECOND = 200
 const JOBS = 12
 const JOB_SECONDS = 25
-const SERVER = fileURLToPath(new URL('../../examples/server.js', import.meta.url))
 
 const fabric = createFabric()
 const { authentication, close: closeIssuer } = await fabric.listen()
 const headers = await fabric.headers()
-
-interface Replica {
-  url: string
-  process: ChildProcess
-}
-
-async function startReplica (service: Service): Promise<Replica> {
-  const port = await freePort()
-  const { publisherTenantId, audience, clientId } = fabric.registration
-  const server = spawn(process.execPath, [SERVER], {
-    env: {
-      ...process.env,
-      DATABASE_URL: service.url,
-      PORT: String(port),
-      FABRIC_PUBLISHER_TENANT_ID: publisherTenantId,
-      FABRIC_AUDIENCE: audience,
-      FABRIC_CLIENT_ID: clientId,
-      ENTRA_JWKS_URI: authentication.jwksUri
-    },
-    stdio: ['ignore', 'pipe', 'inherit']
-  })
-  if (server.stdout === null) throw new Error('A replica has no output.')
-  await once(createInterface(server.stdout), 'line')
-  return { url: `http://127.0.0.1:${port}/workload-api`, process: server }
-}
 
 /** One state of a job, and when the database recorded it. */
 interface Truth {
@@ -95,7 +67,10 @@ function isTrue ({ body, asked, answered }: Polled<string>, truths: Truth[], beg
 }
 
 const service = await postgres()
-const replicas = [await startReplica(service), await startReplica(service), await startReplica(service)]
+const replicas = await Promise.all(Array.from({ length: 3 }, async () => new Replica({
+  port: await freePort(), databaseUrl: service.url, fabric, authentication, log: devNull, settings: { LOG_LEVEL: 'silent' }
+})))
+await Promise.all(replicas.map((replica) => replica.isReady()))
 const options = { connectionString: service.url, supervise: false, schedule: false }
 const boss = await new PgBoss(options).on('error', console.error).start()
 await keepHistory(boss)
@@ -109,7 +84,7 @@ let turn = 0
 /** All replicas, another one first each time. */
 const inTurn = () => {
   turn++
-  return replicas.map((_, i) => replicas[(turn + i) % replicas.length]?.url ?? '')
+  return replicas.map((_, i) => `${replicas[(turn + i) % replicas.length]?.url}/workload-api`)
 }
 for (const path of jobs.values()) {
   const response = await fetch(`${inTurn()[0]}${path}`, {
@@ -141,11 +116,10 @@ const load = steadyLoad({
 
 await setTimeout(8_000)
 const killedAt = Date.now()
-replicas[0]?.process.kill('SIGKILL')
+await replicas[0]?.end('SIGKILL')
 await setTimeout(8_000)
 const stoppedAt = Date.now()
-replicas[1]?.process.kill('SIGTERM')
-const [exitCode] = replicas[1] ? await once(replicas[1].process, 'exit') : []
+const exitCode = await replicas[1]?.end('SIGTERM')
 const stopTook = Date.now() - stoppedAt
 await load
 
@@ -179,8 +153,7 @@ console.log(`  begun again after the kill, in seconds from it: ${seconds(killedA
 console.log(`SIGTERM: exit code ${exitCode} after ${stopTook} ms`)
 
 await boss.stop({ graceful: false })
-replicas[2]?.process.kill('SIGTERM')
-await (replicas[2] && once(replicas[2].process, 'exit'))
+await replicas[2]?.end('SIGTERM')
 await closeIssuer()
 await service.remove()
 process.exitCode = untrue === 0 && completed.size === JOBS && outcomes.count(200) === polled.length ? 0 : 1
