@@ -49,6 +49,7 @@ t.test('/health/ready is 503 while the engine rejects or does not answer, and as
   let answer: () => Promise<unknown> = () => Promise.reject(new Error('away'))
   let asked = 0
   const { app, fetchKeys } = await server(t, { askEngine: () => { asked++; return answer() } })
+  await app.listen({ host: '127.0.0.1', port: 0 })
   await fetchKeys()
   t.match((await app.inject('/health/ready')).json(), { checks: { signingKeys: true, engine: false } })
 
