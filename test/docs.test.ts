@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { setImmediate, setTimeout } from 'node:timers/promises'
@@ -13,6 +14,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { PGlite } from '@electric-sql/pglite'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { fabricJobs, type AuthenticationOptions } from 'fastify-fabric-job-state'
+import { pgBossJobs } from 'fastify-fabric-job-state/pg-boss'
 import { createFabric } from 'fastify-fabric-job-state/testing'
 import { fromPglite, PgBoss } from 'pg-boss'
 import t, { type Test } from 'tap'
@@ -209,6 +211,38 @@ const runs: Record<string, (t: Test, code: string) => Promise<void>> = {
     }
     t.match(response, { statusCode: 503, headers: { 'retry-after': '60' } })
     t.match(response.json(), { errorCode: 'ServiceUnavailable', source: 'System', isPermanent: false })
+  },
+
+  async 'production.md: Health' (t, code) {
+    const { workload } = await import(moduleOf(t, code))
+    const boss = await startBoss(t)
+    const fabric = createFabric()
+    const app: FastifyInstance = await workload(boss, fabric.authentication, 0)
+    t.teardown(() => app.close())
+    t.match(await app.inject('/health/live'), { statusCode: 200 })
+    const before = await app.inject('/health/ready')
+    t.equal(before.statusCode, 503)
+    t.strictSame(before.json(), { open: true, signingKeys: false, engine: true })
+    const poll = await fabric.poll({ prefix: '/workload-api', job: { jobType: 'calculateForecast' } })
+    t.match((await app.inject(poll)).json(), { errorCode: 'JobInstanceNotFound' })
+    t.equal((await app.inject('/health/ready')).statusCode, 200)
+    await boss.stop({ graceful: false })
+    t.match((await app.inject('/health/ready')).json(), { open: true, signingKeys: true })
+  },
+
+  async 'production.md: Logs' (t, code) {
+    const { work } = await import(moduleOf(t, code))
+    const boss = await startBoss(t)
+    const fabric = createFabric()
+    const lines = new PassThrough()
+    const app = Fastify({ logger: { level: 'info', stream: lines } })
+    t.teardown(() => app.close())
+    await app.register(fabricJobs, { authentication: fabric.authentication, ...pgBossJobs(boss, { jobTypes: ['calculateForecast'] }) })
+    await work(boss, app.log)
+    const request = await fabric.poll({ job: { jobType: 'calculateForecast' } })
+    t.equal((await app.inject({ ...request, method: 'POST', payload: { invokeType: 'Manual' } })).statusCode, 202)
+    const { activityId } = JSON.parse(await firstLine(lines, 'Job completed'))
+    t.equal(activityId, request.headers.activityid)
   },
 
   async 'reference.md: Responses of Fastify and Node.js' (t, code) {
