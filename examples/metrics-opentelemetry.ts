@@ -14,7 +14,7 @@ import fastifyPlugin from 'fastify-plugin'
 import { fabricOrDevelopment } from './workload/authentication.js'
 import { memoryJobs } from './workload/memory-jobs.js'
 import { errorCodeIn, operationOf } from './workload/response-labels.js'
-import { createServer, serve } from './workload/serve.js'
+import { createServer, serve, start } from './workload/serve.js'
 
 /** Counts the requests of a scope by their responses, and measures the callbacks: with hooks of Fastify. */
 const requestMetrics = fastifyPlugin(async (scope: FastifyInstance, { meter }: { meter: Meter }) => {
@@ -102,11 +102,10 @@ export interface Telemetry {
   tracerProvider: TracerProvider
 }
 
-/** A server with the plugin, its metrics and its traces. */
+/** Registers the plugin, its metrics and its traces. */
 export async function workload (
-  options: FabricJobsOptions & { prefix: string }, { meter, tracerProvider }: Telemetry
-): Promise<FastifyInstance> {
-  const app = createServer()
+  app: FastifyInstance, options: FabricJobsOptions & { prefix: string }, { meter, tracerProvider }: Telemetry
+): Promise<void> {
   await app.register(authenticationMetrics, { meter })
   await app.register(requestTraces(tracerProvider).plugin())
   // The scope keeps the hooks away from the other routes.
@@ -114,7 +113,6 @@ export async function workload (
     await scope.register(requestMetrics, { meter })
     await scope.register(fabricJobs, options)
   })
-  return app
 }
 
 if (process.argv[1] === import.meta.filename) {
@@ -125,10 +123,17 @@ if (process.argv[1] === import.meta.filename) {
   })
   const tracerProvider = new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(new ConsoleSpanExporter())] })
 
-  const prefix = '/workload-api'
-  const { authentication, headersFile, closeIssuer } = await fabricOrDevelopment(process.env.DATA_DIR ?? 'data')
-  const app = await workload({ prefix, authentication, ...memoryJobs() }, { meter: meterProvider.getMeter('fabric'), tracerProvider })
-  await serve(app, {
-    prefix, headersFile, store: 'memory', close: [closeIssuer, () => tracerProvider.shutdown(), () => meterProvider.shutdown()]
+  await start(async (settings) => {
+    const prefix = '/workload-api'
+    const { authentication, headersFile, closeIssuer } = await fabricOrDevelopment(settings)
+    const app = createServer(settings)
+    await workload(app, { prefix, authentication, ...memoryJobs() }, { meter: meterProvider.getMeter('fabric'), tracerProvider })
+    return await serve(app, {
+      ...settings,
+      prefix,
+      headersFile,
+      store: 'memory',
+      close: [closeIssuer, () => tracerProvider.shutdown(), () => meterProvider.shutdown()]
+    })
   })
 }

@@ -10,7 +10,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { fabricOrDevelopment } from './workload/authentication.js'
 import { memoryJobs } from './workload/memory-jobs.js'
 import { errorCodeIn, operationOf } from './workload/response-labels.js'
-import { createServer, serve } from './workload/serve.js'
+import { createServer, serve, start } from './workload/serve.js'
 
 /** Counts the requests of a scope by their responses, and measures the callbacks: with hooks of Fastify. */
 const requestMetrics = fastifyPlugin(async (scope: FastifyInstance, { registers }: { registers: Registry[] }) => {
@@ -96,9 +96,8 @@ const authenticationMetrics = fastifyPlugin(async (app: FastifyInstance, { regis
   })
 })
 
-/** A server with the plugin and its metrics. `/metrics` is open to anyone who can reach the server: restrict it in yours. */
-export async function workload (options: FabricJobsOptions & { prefix: string }): Promise<FastifyInstance> {
-  const app = createServer()
+/** Registers the plugin and its metrics. `/metrics` is open to anyone who can reach the server: restrict it in yours. */
+export async function workload (app: FastifyInstance, options: FabricJobsOptions & { prefix: string }): Promise<void> {
   const registry = new Registry()
   const registers = [registry]
   await app.register(authenticationMetrics, { registers })
@@ -108,13 +107,17 @@ export async function workload (options: FabricJobsOptions & { prefix: string })
     await scope.register(fabricJobs, options)
   })
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
-  return app
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const prefix = '/workload-api'
-  const { authentication, headersFile, closeIssuer } = await fabricOrDevelopment(process.env.DATA_DIR ?? 'data')
-  const app = await workload({ prefix, authentication, ...memoryJobs() })
-  await serve(app, { prefix, headersFile, store: 'memory', close: [closeIssuer] })
-  console.log(`Metrics: ${app.listeningOrigin}/metrics`)
+  await start(async (settings) => {
+    const prefix = '/workload-api'
+    const { authentication, headersFile, closeIssuer } = await fabricOrDevelopment(settings)
+    const app = createServer(settings)
+    await workload(app, { prefix, authentication, ...memoryJobs() })
+    const stop = await serve(app, { ...settings, prefix, headersFile, store: 'memory', close: [closeIssuer] })
+    app.log.info({ url: `${app.listeningOrigin}/metrics` }, 'Metrics')
+    if (process.stdout.isTTY) console.log(`Metrics: ${app.listeningOrigin}/metrics`)
+    return stop
+  })
 }

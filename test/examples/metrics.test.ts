@@ -14,9 +14,7 @@ import t from 'tap'
 
 import * as openTelemetry from '../../examples/metrics-opentelemetry.js'
 import * as prometheus from '../../examples/metrics-prom-client.js'
-
-// createServer() of the examples reads it.
-process.env.LOG_LEVEL = 'silent'
+import { createServer } from '../../examples/workload/serve.js'
 
 /** The values of metrics, by name and labels in the form of Prometheus. */
 type Series = Record<string, number>
@@ -29,7 +27,8 @@ interface Host {
 type Start = (options: FabricJobsOptions & { prefix: string }) => Promise<Host>
 
 async function startPrometheus (options: FabricJobsOptions & { prefix: string }): Promise<Host> {
-  const app = await prometheus.workload(options)
+  const app = createServer({ logLevel: 'silent' })
+  await prometheus.workload(app, options)
   return {
     app,
     async read () {
@@ -47,7 +46,8 @@ async function startOpenTelemetry (options: FabricJobsOptions & { prefix: string
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
   const meterProvider = new MeterProvider({ readers: [reader] })
   const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] })
-  const app = await openTelemetry.workload(options, { meter: meterProvider.getMeter('test'), tracerProvider })
+  const app = createServer({ logLevel: 'silent' })
+  await openTelemetry.workload(app, options, { meter: meterProvider.getMeter('test'), tracerProvider })
   app.addHook('onClose', () => meterProvider.shutdown())
   return {
     app,
