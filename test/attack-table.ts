@@ -155,7 +155,7 @@ function spellings (token: string): Named<string> {
     'twice, with a dot between': joined(token, token),
     'with a fourth part': joined(token, signature),
     'with an empty fourth part': joined(token, ''),
-    'with five parts, as if it were encrypted': joined(head, '', '', body, signature),
+    'with five parts, like an encrypted token': joined(head, '', '', body, signature),
     'without its header': joined(body, signature),
     'without its payload': joined(head, signature),
     'with an empty header': joined('', body, signature),
@@ -426,8 +426,8 @@ async function pairs ({ forge: { fabric }, good, app, subject }: Loot): Promise<
     return fabric.headers({ appToken: token, subjectToken: token })
   }
   return {
-    "both tokens of a stranger's application": await bothBy('1.0', OTHER_TENANT),
-    "both tokens of a stranger's application, v2.0": await bothBy('2.0', OTHER_TENANT),
+    'both tokens of an unknown application': await bothBy('1.0', OTHER_TENANT),
+    'both tokens of an unknown application, v2.0': await bothBy('2.0', OTHER_TENANT),
     "both tokens of the workload's own application": await bothBy('1.0', fabric.registration.clientId),
     'both tokens of no application': await bothBy('1.0', undefined),
     'both tokens of no application, v2.0': await bothBy('2.0', undefined),

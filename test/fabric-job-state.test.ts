@@ -158,11 +158,11 @@ t.test('The response to a failure is an ErrorResponse', async (t) => {
       throw new WorkloadError({ statusCode: 503, errorCode: 'Paused', message: 'Back at noon.', source: 'System' })
     }, 503, { errorCode: 'Paused', message: 'Back at noon.', source: 'System' }],
     ['it throws an error with a 4xx statusCode', () => {
-      throw Object.assign(new Error('Another run holds it.'), { statusCode: 409 })
-    }, 409, { errorCode: 'Conflict', message: 'Another run holds it.', source: 'User', isPermanent: true }],
+      throw Object.assign(new Error('Another run uses it.'), { statusCode: 409 })
+    }, 409, { errorCode: 'Conflict', message: 'Another run uses it.', source: 'User', isPermanent: true }],
     ['it throws an error with a 4xx statusCode and an errorCode', () => {
-      throw Object.assign(new Error('Another run holds it.'), { statusCode: 409, errorCode: 'Held' })
-    }, 409, { errorCode: 'Held', message: 'Another run holds it.', source: 'User', isPermanent: true }],
+      throw Object.assign(new Error('Another run uses it.'), { statusCode: 409, errorCode: 'Held' })
+    }, 409, { errorCode: 'Held', message: 'Another run uses it.', source: 'User', isPermanent: true }],
     ['it throws an error with a 5xx statusCode', () => {
       throw Object.assign(new Error('password=hunter2'), { statusCode: 502 })
     }, 502, {
@@ -507,7 +507,7 @@ t.test('The plugin and the routes of its host do not affect each other', async (
   t.test('A host can disable the log lines of requests', async (t) => {
     const { lines, logger } = recordedLog()
     const app = host(t, { logger, logController: new LogController({ disableRequestLogging: true }) })
-    app.register(fabricJobState, pluginOptions(() => { throw new Error('still told') }))
+    app.register(fabricJobState, pluginOptions(() => { throw new Error('still logged') }))
     await app.inject({ url: pollPath(), headers: { activityid: activityId, requestid: requestId } })
     t.match(lines.slice(2), [{ msg: 'The request failed', activityId, fabricRequestId: requestId }])
   })

@@ -40,7 +40,7 @@ export interface Registration {
 /** The `listen` that each module of `contenders/` exports: starts its server on a free port of the loopback interface. */
 export type Listen = (options: ContenderOptions, registration: Registration) => Promise<Server>
 
-/** Each server is a module of its own, so that its process loads nothing else. */
+/** Each server is a separate module, so that its process loads nothing else. */
 export const contenderModules = {
   'fastify-schemas': () => import('./contenders/fastify-schemas.js'),
   plugin: () => import('./contenders/plugin.js'),

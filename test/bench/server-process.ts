@@ -7,7 +7,7 @@ import type { Usage } from './server.js'
 
 const SERVER = fileURLToPath(new URL('server.js', import.meta.url))
 
-/** A contender's server in a process of its own. */
+/** A contender's server in a separate process. */
 export class ServerProcess {
   readonly port: number
   readonly #child: ChildProcess

@@ -9,7 +9,7 @@ import { contractProblems } from '../helpers/poll.js'
 const held = {
   statusCode: 409,
   errorCode: 'Held',
-  message: 'Another run holds it.',
+  message: 'Another run uses it.',
   messageParameters: ['a'],
   source: 'User',
   isPermanent: false,
@@ -25,8 +25,8 @@ t.test('WorkloadError checks its options', async (t) => {
     const error = made({ ...held, cause })
     t.ok(error instanceof Error)
     t.match(error, { ...held, name: 'WorkloadError', cause })
-    t.match(error.stack, /^WorkloadError: Another run holds it\.\n.+workload-error\.test/)
-    t.equal(String(error), 'WorkloadError: Another run holds it.')
+    t.match(error.stack, /^WorkloadError: Another run uses it\.\n.+workload-error\.test/)
+    t.equal(String(error), 'WorkloadError: Another run uses it.')
   })
 
   t.test('A WorkloadError has a cause only if one was given', async (t) => {

@@ -108,7 +108,7 @@ type Sent = Pick<Poll, 'url'> & { headers: Record<string, string> }
 interface Kind {
   name: string
   poll: () => Sent | Promise<Sent>
-  /** What one poll adds to the metrics. */
+  /** The metrics that one poll increases. */
   adds: string[]
 }
 

@@ -42,9 +42,9 @@ function judgeAnswer (response: Response, { expected, isHead, mayReachResolver }
   const byFastify = expected.fastify?.some((each) => each === status) && (isHead || isFastifys(response))
   if (byFastify) return { by: `${status} Fastify` }
   if (!expected.route.includes(status)) return { wrong: `${status}, not ${expected.route.join(' or ') || expected.fastify || expected.node}: ${response.body}` }
-  if (status === 200 && !mayReachResolver) return { wrong: '200 without having asked the resolver' }
+  if (status === 200 && !mayReachResolver) return { wrong: '200 without a call of the resolver' }
   const problems = problemsOf(response, isHead)
-  return problems.length === 0 ? { by: `${status} route` } : { wrong: `${status} off the contract, ${problems.join(', ')}: ${response.body}` }
+  return problems.length === 0 ? { by: `${status} route` } : { wrong: `${status} does not conform to the contract, ${problems.join(', ')}: ${response.body}` }
 }
 
 /** The two responses of Node to requests that it does not pass to Fastify: they have no body. */

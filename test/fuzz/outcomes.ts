@@ -172,8 +172,8 @@ const throwables: Named = {
   'a large error': (random) => new Error('no '.repeat(random.between(1, 30_000))),
   'an error that contains the tokens': (random, { request: { headers } }) => {
     const { authorization } = headers
-    const told = new Error(`refused: ${authorization}`, { cause: new Error(String(authorization), { cause: authorization }) })
-    return random.pick([told, authorization, { headers, message: authorization }, Object.assign(told, { config: { headers }, name: authorization, code: authorization })])
+    const error = new Error(`refused: ${authorization}`, { cause: new Error(String(authorization), { cause: authorization }) })
+    return random.pick([error, authorization, { headers, message: authorization }, Object.assign(error, { config: { headers }, name: authorization, code: authorization })])
   }
 }
 

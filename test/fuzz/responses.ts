@@ -7,7 +7,7 @@ export interface Response {
   isParsers: boolean
 }
 
-/** What Fastify's clientErrorHandler writes to the socket, letter by letter. */
+/** The exact text that Fastify's clientErrorHandler writes to the socket. */
 const parsersAnswers = ([[400, 'Bad Request', 'Client Error'], [431, 'Request Header Fields Too Large', 'Exceeded maximum allowed HTTP header size']] as const)
   .map(([status, phrase, message]) => {
     const body = JSON.stringify({ error: phrase, message, statusCode: status })
@@ -29,7 +29,7 @@ export class ResponseReader {
     this.#isHead = isHead
   }
 
-  /** What has come and is no whole response. */
+  /** The received text after the last complete response. */
   get rest (): string {
     return this.#text
   }

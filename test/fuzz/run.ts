@@ -22,19 +22,19 @@ export interface FuzzOptions {
   atOnce?: number
 }
 
-/** What a run came to. */
+/** The results of a run. */
 export interface FuzzReport {
   requests: number
   conversations: number
   seconds: number
-  /** What broke a promise, with all that is needed to see it again; the run has ended at the first. */
+  /** The violations of the promises, with everything to reproduce them; a run ends at the first one. */
   violations: string[]
-  /** How many times the resolver was asked. */
+  /** How many times the resolver was called. */
   asked: number
   logLines: number
-  /** How many of them have the bytes of an unparsable request, as the README says. */
+  /** How many of them contain the bytes of a request that could not be parsed, as SECURITY.md says. */
   unparsableLines: number
-  /** Mebibytes in use after garbage collection: after the first tenth of the run, and at its end. */
+  /** Used heap in MiB after garbage collection: after the first tenth of the run, and at its end. */
   heap: { early: number, late: number }
   /** Counts by name. */
   answers: Tally
@@ -46,7 +46,7 @@ export interface FuzzReport {
   outcomes: Tally
 }
 
-/** Sends requests of all kinds to hosts whose resolvers do anything, and holds what comes of it against the promises. */
+/** Sends random requests to hosts with random resolvers, and checks the three promises. */
 export async function fuzz (options: FuzzOptions): Promise<FuzzReport> {
   const pool = await makeHeaderPool()
   const resourcesBefore = process.getActiveResourcesInfo()

@@ -75,8 +75,8 @@ for (const version of ['1.0', '2.0'] as const) {
           const name = `${claim} ${JSON.stringify(value)}`
           t.equal(status, 401, name)
           // A wrong version or tenant is first noticed in the issuer.
-          const told = claim === 'ver' && (value === '1.0' || value === '2.0') ? 'iss' : claim === 'tid' && value === stranger ? 'iss' : claim
-          t.match(refusal, { token: kind, claim: told, reason: String }, `${name}: logged`)
+          const logged = claim === 'ver' && (value === '1.0' || value === '2.0') ? 'iss' : claim === 'tid' && value === stranger ? 'iss' : claim
+          t.match(refusal, { token: kind, claim: logged, reason: String }, `${name}: logged`)
         }
       }
     })
