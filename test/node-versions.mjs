@@ -2,7 +2,7 @@
 // `npm run test:node-versions`; with release numbers, the whole suite on these: `npm run test:node-versions -- 20.19.0`.
 import { spawnSync } from 'node:child_process'
 
-/** What differs between releases of Node.js: loading, HTTP, processes, cryptography, and the drivers of the engines. */
+/** The tests of the features that differ between releases of Node.js: loading, HTTP, processes, cryptography, and the drivers of the engines. */
 const SMOKE = [
   'empty-project', 'package', 'readme', 'docs', 'fabric-job-state', 'fabric-jobs', 'deadline', 'key-endpoint', 'attacks', 'fuzz',
   'hosts/adapters', 'hosts/process-safety', 'hosts/servers', 'hosts/stop',

@@ -9,7 +9,7 @@ import { AUTHENTICATION_VARIABLES, SettingError, type Settings, writableFolder }
 
 export interface Issuer {
   authentication: AuthenticationOptions
-  /** What signs the tokens; undefined where Entra ID does. */
+  /** The simulated Fabric that signs the tokens; undefined where Entra ID signs them. */
   fabric?: Fabric
   /** A file with the headers of a call, for curl; undefined where Entra ID issues the tokens. */
   headersFile?: string

@@ -4,7 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 
 const LEVELS = ['info', 'warn', 'error'] as const
 
-/** What Fastify logs about every request. */
+/** The messages that Fastify logs for every request. */
 const ROUTINE = new Set(['incoming request', 'request completed'])
 
 /**
@@ -36,7 +36,7 @@ function tap (logger: FastifyBaseLogger, level: typeof LEVELS[number], keep: (li
   })
 }
 
-/** A message with its details, each in a line of its own. */
+/** A message with its details, one per line. */
 function line (message: string, details: unknown): string {
   const facts = Object.entries(Object(details)).flatMap(([name, value]) => {
     if (value instanceof Error) return [`${name}: ${value.message}`]

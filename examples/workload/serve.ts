@@ -38,7 +38,7 @@ export interface Serving extends Pick<Settings, 'host' | 'port'> {
   headersFile: string | undefined
   /** Where the jobs are stored. */
   store: string
-  /** What is closed after the server, one after the other. */
+  /** Closed after the server, in this order. */
   close: Stop[]
 }
 

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 
 import type { AuthenticationOptions } from 'fastify-fabric-job-state'
 
-/** What the environment variables of the example servers say: the table in README.md. */
+/** The settings of the example servers, from environment variables: the table in README.md. */
 export interface Settings {
   host: string
   port: number

@@ -1,4 +1,4 @@
-/** What happens when work is late. */
+/** The actions at the deadline. */
 export interface DeadlineHandlers {
   /** Is called at the deadline; what it returns is what the waiting caller catches. */
   onTimeout: () => Error

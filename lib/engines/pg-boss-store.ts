@@ -14,7 +14,7 @@ export type PgBossReader = Pick<PgBoss, 'getDb' | 'getDependencies'>
 export type PgBossSender = PgBossReader & Pick<PgBoss, 'createQueue' | 'send'>
 
 /**
- * What is stored with a job beside its data: in `trace_context`, a column of JSON that pg-boss writes when it creates the
+ * The metadata of a job, stored beside its data in `trace_context`, a column of JSON that pg-boss writes when it creates the
  * job, keeps through all attempts, and never changes. `boss.update` replaces the data.
  */
 export interface Origin {

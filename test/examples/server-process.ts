@@ -9,7 +9,7 @@ const OURS = /^(?:HOST|PORT|DATA_DIR|DATABASE_URL|REDIS_URL|LOG_LEVEL|DRAIN_SECO
 /** How a process is started, unless a test says otherwise. */
 export interface Command {
   command?: string[]
-  /** Whether it gets a process group of its own. */
+  /** Whether it gets a separate process group. */
   detached?: boolean
 }
 
@@ -38,7 +38,7 @@ export interface Running {
   headersFile: string
 }
 
-/** Waits until a server listens. What it writes to stdout after that is dropped, unless somebody else reads it. */
+/** Waits until a server listens. Its later output to stdout is dropped unless another reader takes it. */
 export async function running ({ stdout }: ChildProcess): Promise<Running> {
   if (stdout === null) throw new Error('no output')
   for await (const line of createInterface(stdout)) {

@@ -55,7 +55,7 @@ async function completesAfterRestart (t: Test, dataDir: string, id: string): Pro
 }
 
 function isRunning (pid: number): boolean {
-  // A zombie counts as ended: nobody may have asked for its exit code yet.
+  // A zombie counts as ended: its parent may not have read its exit code yet.
   return /^[^Z]/.test(spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim())
 }
 

@@ -116,7 +116,7 @@ t.test('Inside authentication every name that is not an option is refused', asyn
   await t.rejects(Promise.resolve(registered), { message: /^Unknown SubjectAndApp option "skipOverride"/ })
 })
 
-t.test('subjectAndApp ignores the options of a loader with one warning, and refuses a name that is nearly one of its own', async (t) => {
+t.test('subjectAndApp ignores the options of a loader with one warning, and refuses a misspelt option', async (t) => {
   const { app, warnings } = warnedHost(t)
   const { authentication } = createFabric()
   await app.register(subjectAndApp, { ...authentication, ...{ skipOverride: true, database: {} } })

@@ -165,7 +165,7 @@ t.test('under @fastify/under-pressure', async (t) => {
   })
 })
 
-/** What an SDK of OpenTelemetry brings along: the context follows what is asynchronous. */
+/** The context manager of an OpenTelemetry SDK: it keeps the context across asynchronous calls. */
 class AsyncContext implements ContextManager {
   readonly #storage = new AsyncLocalStorage<Context>()
   active = () => this.#storage.getStore() ?? ROOT_CONTEXT

@@ -10,7 +10,7 @@ import { activityId, pluginOptions, pollPath, recordedLog, requestId, sampleStat
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What the host of a test requires of each route. */
+    /** The property that the policy of the host requires of each route. */
     auth?: string
   }
 }

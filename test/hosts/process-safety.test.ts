@@ -112,7 +112,7 @@ t.test('A claim that a token does not have is absent, whatever Object.prototype 
 /** All names in the code of authentication, logging and errors: whatever it reads is among them. */
 const names = new Set(['lib/subject-and-app', 'lib/log', 'lib/errors'].flatMap((folder) => readdirSync(folder)
   .flatMap((file) => readFileSync(`${folder}/${file}`, 'utf8').match(/(?<![\w$])[a-z][\w$]*/gi) ?? [])))
-/** What a value of Object.prototype by these names breaks is Node itself: descriptors of properties, and promises. */
+/** Names whose values on Object.prototype break Node itself: property descriptors and promises. */
 const OF_THE_LANGUAGE = ['get', 'set', 'then', 'value', 'writable', 'enumerable', 'configurable', 'constructor', 'toString', 'valueOf', '__proto__']
 
 t.test('With any name of the code in Object.prototype no bad token is accepted, and a caller has nothing that was not signed', async (t) => {

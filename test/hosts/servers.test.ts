@@ -14,7 +14,7 @@ import { selfSigned } from '../helpers/certificate.js'
 import { contractProblems, holdToContract, recordedLog, sampleState } from '../helpers/poll.js'
 import { compareOwnRoutes, hostTwice, ownRoutes } from './host.js'
 
-/** Holds a poll of Fabric, and one of a unauthenticated, against the contract; then the host's own routes. */
+/** Compares a poll of Fabric and an unauthenticated one with the contract; then the host's own routes. */
 async function holdToAll (t: Test, server: FastifyServerOptions, change = (path: string) => path): Promise<void> {
   const host = await hostTwice(t, { server })
   const { url, ...poll } = await host.poll()

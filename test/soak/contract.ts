@@ -13,7 +13,7 @@ ajv.addSchema(document, 'contract')
 const HEADERS = [/\r\ncontent-type: application\/json; charset=utf-8\r\n/i, /\r\ncache-control: no-store\r\n/i]
 
 /**
- * The texts that were found to be on the contract, by status: of millions of answers few are different, so that each
+ * The texts that conform to the contract, by status: of millions of answers few are different, so that each
  * is checked whole.
  */
 const good = new Set<string>()

@@ -73,7 +73,7 @@ async function ask (): Promise<string[]> {
   return tokens
 }
 
-/** What is in use once the garbage is gone, in bytes. */
+/** The heap in use after a garbage collection, in bytes. */
 function measured (tokens: number): number {
   collectGarbage()
   const { heapUsed, external, rss } = process.memoryUsage()

@@ -63,7 +63,7 @@ function onAnswer (answer: Answer, poll: KnownPoll, milliseconds: number): void 
   if (name === undefined && unexpected.length < 5) unexpected.push(`${answer.head}\n${body}`)
 }
 
-/** What an answer is called that was expected. */
+/** The name of an expected response. */
 function nameOf (statusCode: number, body: string, { job, tokens, isExpired }: KnownPoll): string | undefined {
   if (statusCode === 401 && body === REFUSED) {
     if (isExpired) return '401 for tokens that have expired'

@@ -4,7 +4,7 @@ import { WorkloadError } from '../../lib/index.js'
 /** A job whose answer is known beforehand, byte by byte. */
 export interface KnownJob {
   jobInstanceId: string
-  /** What the resolver does. */
+  /** The behaviour of the resolver. */
   resolve: () => JobState | null
   statusCode: number
   body: string

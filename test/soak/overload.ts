@@ -29,7 +29,7 @@ const overloaded = Number(values.seconds) * 1_000
 /** Half of what the server can answer comes before, to compare, and after, to see it recover; in milliseconds. */
 const [BEFORE, AFTER] = [5_000, 15_000]
 
-/** What the README recommends. */
+/** The load shedding that the README recommends. */
 const SHEDDING: FastifyUnderPressureOptions = { maxEventLoopDelay: 100, sampleInterval: 100, retryAfter: 60 }
 const SHED = '{"errorCode":"ServiceUnavailable","message":"The workload responded: Service Unavailable.",' +
   '"source":"System","isPermanent":false}'

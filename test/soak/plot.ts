@@ -1,4 +1,4 @@
-/** What is drawn over time. */
+/** A series that is drawn over time. */
 export interface Series {
   title: string
   /** In order of time; in minutes. */

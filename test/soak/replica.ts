@@ -20,7 +20,7 @@ export interface ReplicaOptions {
   settings?: Record<string, string>
 }
 
-/** The workload server of examples/, as a replica: in a process of its own, over a PostgreSQL that others use too. */
+/** The workload server of examples/, as a replica: in a separate process, over a shared PostgreSQL. */
 export class Replica {
   readonly url: string
   readonly #options: ReplicaOptions
@@ -45,7 +45,7 @@ export class Replica {
     return code ?? endedBy
   }
 
-  /** What /health/ready says: `ready`, the checks that fail, or `down`. */
+  /** The response of /health/ready: `ready`, the checks that fail, or `down`. */
   async readiness (): Promise<string> {
     const response = await fetch(`${this.url}/health/ready`, { signal: AbortSignal.timeout(1_500) }).catch(() => undefined)
     if (response === undefined) return 'down'

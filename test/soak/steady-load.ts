@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 
-/** What came back for one poll. */
+/** The response to one poll. */
 export interface Polled<Question> {
   question: Question
   /** The HTTP status, or the code of the error if there was no response. */

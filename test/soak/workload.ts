@@ -23,7 +23,7 @@ export interface WorkloadUsage {
   /** In bytes. */
   heap: number
   resident: number
-  /** What keeps the process alive, by kind. */
+  /** The resources that keep the process alive, by kind. */
   handles: Record<string, number>
 }
 
