@@ -8,10 +8,9 @@ import t from 'tap'
 const DOCKERFILE = readFileSync('examples/workload/Dockerfile', 'utf8')
 const instructions = (name: string): string[] => [...DOCKERFILE.matchAll(new RegExp(`^${name} (.*)$`, 'gm'))].map(([, rest = '']) => rest)
 
-interface Package { name: string, dependencies: Record<string, string>, devDependencies?: Record<string, string> }
-const packageAt = (path: string): Package => JSON.parse(readFileSync(path, 'utf8'))
-const root = packageAt('package.json')
-const image = packageAt('examples/workload/image/package.json')
+const root: { name: string, dependencies: Record<string, string>, devDependencies: Record<string, string> } =
+  JSON.parse(readFileSync('package.json', 'utf8'))
+const installed = [...DOCKERFILE.matchAll(/dependencies\.([^=\s]+)=\*/g)].map(([, name = '']) => name)
 
 t.test('The Dockerfile copies files that exist and that .dockerignore does not leave out', async (t) => {
   const allowed: string[] = readFileSync('.dockerignore', 'utf8').match(/(?<=^!).+$/gm) ?? []
@@ -32,9 +31,10 @@ t.test('The image installs the packages that the servers import, in the versions
   const imported = new Set(['server.js', 'bullmq.js'].flatMap((file) => [...packagesOf(join('dist/examples', file))]))
   t.ok(imported.has('pg-boss'))
   for (const name of imported) {
-    t.ok(name in image.dependencies || name in root.dependencies || name === root.name, name)
+    t.ok(installed.includes(name) || name in root.dependencies || name === root.name, name)
   }
-  for (const [name, range] of Object.entries(image.dependencies)) t.equal(root.devDependencies?.[name], range, name)
+  // The lock file has their versions.
+  for (const name of installed) t.ok(name in root.devDependencies, name)
 })
 
 /** The packages that a module of the build imports, and the modules that it imports. */
