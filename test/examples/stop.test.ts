@@ -26,7 +26,7 @@ const ways: Array<[name: string, command: string[], send: typeof toProcess]> = [
 
 for (const [name, command, send] of ways) {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    t.test(`${signal} to ${name} ends the server with exit code 0, and hands its job back`, async (t) => {
+    t.test(`${signal} to ${name} ends the server with exit code 0, and returns its job to the queue`, async (t) => {
       const dataDir = t.testdir()
       const started = startProcess(dataDir, {}, { command, detached: true })
       t.teardown(() => kill(-Number(started.pid)))
