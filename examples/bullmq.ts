@@ -1,4 +1,4 @@
-// The workload server over Redis: as server.ts, but BullMQ keeps the jobs, in the Redis of REDIS_URL.
+// The workload server over Redis: like server.ts, but BullMQ stores the jobs in the Redis of REDIS_URL.
 // `npm run build && node dist/examples/bullmq.js` runs it.
 import { fabricJobs } from 'fastify-fabric-job-state'
 
@@ -14,7 +14,7 @@ await start(async (settings) => {
   const prefix = '/workload-api'
   const app = createServer(settings)
 
-  // Only Fabric gets in.
+  // Only Fabric is accepted.
   const { authentication, fabric, headersFile, closeIssuer } = await fabricOrDevelopment(settings)
   await registerAuthentication(app, authentication)
 
@@ -26,7 +26,7 @@ await start(async (settings) => {
   // For people: the API at /documentation; on this machine also a page that simulates Fabric, at /.
   await app.register(apiPage, { fabric, api: prefix })
   await app.register(fabricPage, { fabric, api: prefix, host })
-  // For Fabric: create, state and cancel, whichever of its APIs it calls.
+  // For Fabric: create, state and cancel, in both of its APIs.
   await app.register(fabricJobs, { prefix, api: 'both', ...forecasts.callbacks })
 
   return await serve(app, { host, port, prefix, headersFile, store: 'Redis', close: [() => forecasts.close(), closeIssuer] })

@@ -14,7 +14,7 @@ await start(async (settings) => {
   const prefix = '/workload-api'
   const app = createServer(settings)
 
-  // Only Fabric gets in.
+  // Only Fabric is accepted.
   const { authentication, fabric, headersFile, closeIssuer } = await fabricOrDevelopment(settings)
   await registerAuthentication(app, authentication)
 
@@ -26,7 +26,7 @@ await start(async (settings) => {
   // For people: the API at /documentation; on this machine also a page that simulates Fabric, at /.
   await app.register(apiPage, { fabric, api: prefix })
   await app.register(fabricPage, { fabric, api: prefix, host })
-  // For Fabric: create, state and cancel, whichever of its APIs it calls.
+  // For Fabric: create, state and cancel, in both of its APIs.
   await app.register(fabricJobs, { prefix, api: 'both', ...forecasts })
 
   return await serve(app, { host, port, prefix, headersFile, store, close: [closeBoss, closeIssuer] })

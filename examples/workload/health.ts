@@ -4,9 +4,9 @@ import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 
 export interface HealthOptions {
-  /** Asks the engine something small; rejects if it cannot be reached. */
+  /** Sends a cheap query to the engine; rejects if it cannot be reached. */
   askEngine: () => Promise<unknown>
-  /** Seconds that a closing server goes on answering, not ready, until the load balancers send it no more requests. */
+  /** How long a closing server still serves requests, in seconds; it is not ready, so load balancers stop sending requests. */
   drainSeconds: number
 }
 
@@ -37,7 +37,7 @@ export const health = fastifyPlugin<HealthOptions>(async (app, { askEngine, drai
   })
 }, { name: 'health', fastify: '5.x' })
 
-/** Probes that come while the engine is being asked share the question: however many there are, it is asked once at a time. */
+/** Simultaneous probes share one query, so that the engine gets one query at a time. */
 function answersInTime (ask: () => Promise<unknown>): () => Promise<boolean> {
   let asked: Promise<boolean> | undefined
   return async () => {

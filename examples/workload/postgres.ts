@@ -34,7 +34,7 @@ export async function openPgBoss (
   })
 }
 
-/** The message of a driver's error, in one line; that of several attempts is empty. */
+/** The message of a driver's error, in one line; an AggregateError of several attempts has no message. */
 function reasonOf (error: unknown): string {
   const { message, code } = Object(error)
   return String(message || code).replace(/\s+/g, ' ')
@@ -59,7 +59,7 @@ async function startEmbedded (dataDir: string, log: FastifyBaseLogger): Promise<
 async function start (database: ConstructorOptions, store: string, log: FastifyBaseLogger): Promise<OpenBoss> {
   const boss = new PgBoss({
     ...database,
-    // Workers hear of new jobs at once, and soon of workers that died.
+    // Workers are notified of new jobs at once, and notice within seconds if another worker has died.
     useListenNotify: true,
     superviseIntervalSeconds: 5,
     monitorIntervalSeconds: 5

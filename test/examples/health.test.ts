@@ -27,13 +27,13 @@ async function server (t: Test, { askEngine = async () => {}, drainSeconds = 0 }
   return { app, fetchKeys, lines }
 }
 
-t.test('/health/live is 200 whatever the engine and the keys', async (t) => {
+t.test('/health/live responds with 200 without an engine and without signing keys', async (t) => {
   const { app } = await server(t, { askEngine: () => Promise.reject(new Error('away')) })
   const { statusCode, body } = await app.inject('/health/live')
   t.strictSame([statusCode, body], [200, '{"status":"live"}'])
 })
 
-t.test('/health/ready is 503 until there are signing keys, and 200 then', async (t) => {
+t.test('/health/ready responds with 503 until there are signing keys, then with 200', async (t) => {
   const { app, fetchKeys } = await server(t)
   const before = await app.inject('/health/ready')
   t.equal(before.statusCode, 503)
@@ -45,7 +45,7 @@ t.test('/health/ready is 503 until there are signing keys, and 200 then', async 
   t.strictSame(after.json(), { status: 'ready', checks: { open: true, signingKeys: true, engine: true } })
 })
 
-t.test('/health/ready is 503 while the engine rejects or does not answer, and asks it once at a time', async (t) => {
+t.test('/health/ready responds with 503 while the engine fails or does not answer, and sends it one query at a time', async (t) => {
   let answer: () => Promise<unknown> = () => Promise.reject(new Error('away'))
   let asked = 0
   const { app, fetchKeys } = await server(t, { askEngine: () => { asked++; return answer() } })
@@ -67,7 +67,7 @@ t.test('/health/ready is 503 while the engine rejects or does not answer, and as
   t.equal((await app.inject('/health/ready')).statusCode, 200)
 })
 
-t.test('logs readiness when it changes, and no probe', async (t) => {
+t.test('a change of readiness is logged, and probes are not', async (t) => {
   const { app, fetchKeys, lines } = await server(t)
   for (let i = 0; i < 3; i++) await app.inject('/health/ready')
   await fetchKeys()

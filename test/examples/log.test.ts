@@ -20,7 +20,7 @@ interface Line {
   err?: { message: string }
 }
 
-/** A server and all that it writes to stdout, which is a pipe. */
+/** A server and its output on stdout, which is a pipe. */
 async function logging (t: Test, settings: Record<string, string>, command: string[]) {
   const server: ChildProcess = startProcess(t.testdir(), settings, { command: [process.execPath, ...command] })
   t.teardown(() => server.kill('SIGKILL'))
@@ -36,7 +36,7 @@ async function logging (t: Test, settings: Record<string, string>, command: stri
   return { where, lines }
 }
 
-/** Everything that the log says of one interaction of a user, in short. */
+/** A summary of the log lines of one ActivityId. */
 function story (lines: Line[], activityId: string): string[] {
   return lines.filter((line) => line.activityId === activityId).map(({ msg, req, res, jobInstanceId }) =>
     [msg, req?.method, req?.url.replace(/.*\//, ''), res?.statusCode, jobInstanceId].filter(Boolean).join(' '))

@@ -33,7 +33,7 @@ t.test('Each variable has a default, and an empty one counts as absent', async (
   t.equal(readSettings({}, true).logLevel, 'warn', 'on a terminal')
 })
 
-t.test('Each variable sets what the server uses', async (t) => {
+t.test('Each variable sets an option of the server', async (t) => {
   const env = {
     ...FABRIC,
     FABRIC_AUDIENCE: 'api://contoso.example/a 7e2b9d50-c1a8-4f63-8e15-a94d03b6f27c',
@@ -68,7 +68,7 @@ t.test('Each variable sets what the server uses', async (t) => {
   })
 })
 
-t.test('All wrong variables are reported at once, without a password and cut where they are long', async (t) => {
+t.test('All wrong variables are reported at once, without a password and with a limited length', async (t) => {
   const wrong = { PORT: `${'9'.repeat(200)}`, DATABASE_URL: 'mysql://a:secret@b/c', NODE_ENV: 'production' }
   t.throws(() => readSettings(wrong, false), {
     message: `PORT must be a whole number from 0 to 65535, not "${'9'.repeat(100)}…".\n` +

@@ -9,7 +9,7 @@ const ITEM = 'workspaces/e5ef604d-e14f-4a59-9133-75d5a0cb9334' +
 /** Calls a workload server as Fabric does, with the headers that the server has written into a file. */
 export class WorkloadClient {
   readonly #headers: Record<string, string>
-  /** The address of a job, up to its ID. */
+  /** The URL of a job, without its ID. */
   readonly #jobs: string
 
   /** @param headers replace those of the file */
@@ -42,7 +42,7 @@ export class WorkloadClient {
     while ((await this.state(id)).body.status !== 'InProgress') await setTimeout(50)
   }
 
-  /** Polls until the job has come to an end. */
+  /** Polls until the job has ended. */
   async end (id: string): Promise<Record<string, unknown>> {
     for (;;) {
       const { body } = await this.state(id)
@@ -51,7 +51,7 @@ export class WorkloadClient {
     }
   }
 
-  /** Asks by the API of the Extensibility Toolkit. */
+  /** Polls with the API of the Extensibility Toolkit. */
   async toolkit (operation: string, jobInstanceId: string, body: object = {}): Promise<{ status: number, body: Record<string, unknown> }> {
     const response = await fetch(this.#jobs.replace(/jobTypes\/.*/, `jobs/${operation}`), {
       method: 'POST',
