@@ -20,7 +20,8 @@ import { fromPglite, PgBoss } from 'pg-boss'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
 
-import { DATABASE_URL, REDIS_URL, skipWithout } from './engines/services.js'
+import { newDatabase } from './engines/pg-boss-engine.js'
+import { DATABASE_URL, REDIS_URL, redisDatabase, skipWithout } from './engines/services.js'
 import { HELD } from './helpers/held-process.js'
 
 // The snippets of docs/ import the build by the package's name, as users do.
@@ -114,12 +115,13 @@ const runs: Record<string, (t: Test, code: string) => Promise<void>> = {
 
   async 'engines.md: pg-boss' (t, code) {
     const { workload } = await import(moduleOf(t, code))
-    await holdJobs(t, (authentication) => workload(DATABASE_URL, authentication))
+    const database = await newDatabase(t)
+    await holdJobs(t, (authentication) => workload(database, authentication))
   },
 
   async 'engines.md: BullMQ' (t, code) {
     const { workload } = await import(moduleOf(t, code))
-    await holdJobs(t, (authentication) => workload(REDIS_URL, authentication))
+    await holdJobs(t, (authentication) => workload(redisDatabase(1), authentication))
   },
 
   async 'extensibility-toolkit.md: Which API Fabric calls' (t, code) {

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import ts from 'typescript'
 
-import { DATABASE_URL, REDIS_URL, skipWithout } from './engines/services.js'
+import { newDatabase } from './engines/pg-boss-engine.js'
+import { DATABASE_URL, REDIS_URL, redisDatabase, skipWithout } from './engines/services.js'
 import { installed, run } from './helpers/consumer.js'
 
 /** The TypeScript below a heading of a page. */
@@ -62,7 +63,7 @@ const RESPONSES = {
   ended: [200, 'Completed']
 }
 
-for (const { engine, packages, code, service, url, prefix } of [
+for (const { engine, packages, code, service, url, database, prefix } of [
   {
     engine: 'pg-boss',
     // The second is a peer of pg-boss, which npm installs with it.
@@ -70,6 +71,7 @@ for (const { engine, packages, code, service, url, prefix } of [
     code: snippet('README.md', 'The whole job over an engine'),
     service: 'PostgreSQL',
     url: DATABASE_URL,
+    database: newDatabase,
     prefix: '/workload-api'
   },
   {
@@ -78,6 +80,7 @@ for (const { engine, packages, code, service, url, prefix } of [
     code: snippet('docs/engines.md', 'BullMQ'),
     service: 'Redis',
     url: REDIS_URL,
+    database: async () => redisDatabase(2),
     prefix: ''
   }
 ]) {
@@ -87,7 +90,7 @@ for (const { engine, packages, code, service, url, prefix } of [
     const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 }
     project.write('workload.mjs', ts.transpileModule(code, { compilerOptions }).outputText)
     const script = project.write('fabric.mjs', FABRIC)
-    const { stdout } = await run(process.execPath, [script, url, prefix], { cwd: project.folder })
+    const { stdout } = await run(process.execPath, [script, await database(t), prefix], { cwd: project.folder })
     t.strictSame(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''), JSON.parse(JSON.stringify(RESPONSES)))
     const lines = code.split('\n').filter((line) => line.trim() !== '' && !line.trim().startsWith('//'))
     t.comment(`${engine}: the host wrote ${lines.length} lines`)

@@ -14,6 +14,7 @@ import ts from 'typescript'
 // Imported from the build, as in the snippets: the module of lib/ would be another instance.
 import { createFabric, type Fabric, type Poll } from 'fastify-fabric-job-state/testing'
 
+import { newDatabase } from './engines/pg-boss-engine.js'
 import { DATABASE_URL, skipWithout } from './engines/services.js'
 import { HELD } from './helpers/held-process.js'
 
@@ -101,7 +102,7 @@ const skip = await skipWithout('PostgreSQL', DATABASE_URL)
 t.test('the workload of the README creates a job once, does its work, and cancels it', { skip }, async (t) => {
   const fabric = createFabric()
   const { workload } = await import(pathToFileURL(moduleOf(t, 'The whole job over an engine')).href)
-  const app: FastifyInstance = await workload(DATABASE_URL, fabric.authentication)
+  const app: FastifyInstance = await workload(await newDatabase(t), fabric.authentication)
   t.teardown(() => app.close())
   const [completing, cancelled] = [await pollOf(fabric), await pollOf(fabric)]
 

@@ -49,6 +49,14 @@ export class Engine {
   }
 }
 
+/** The URL of a new database, which is dropped with the test: workers of other tests would take jobs from a shared queue. */
+export async function newDatabase (t: Test): Promise<string> {
+  const engine = new Engine(t, false)
+  await engine.sql(`CREATE DATABASE ${engine.schema}`)
+  t.teardown(() => engine.sql(`DROP DATABASE ${engine.schema} WITH (FORCE)`))
+  return new URL(engine.schema, DATABASE_URL).href
+}
+
 /** A started boss in a separate schema. */
 export async function startBoss (t: Test, options: ConstructorOptions): Promise<PgBoss> {
   return await new Engine(t, options.db === undefined).start(options)

@@ -4,6 +4,9 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 export const DATABASE_URL = process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/test'
 export const REDIS_URL = process.env.REDIS_URL ?? 'redis://127.0.0.1:6379'
 
+/** The URL of another database of Redis than 0: workers of other tests would take jobs from a shared queue. */
+export const redisDatabase = (number: number): string => new URL(`/${number}`, REDIS_URL).href
+
 /**
  * The option `skip` of a test that needs a service: a reason if nothing listens there. With `CI=true` the test runs, and
  * fails.

@@ -4,7 +4,8 @@ import { once } from 'node:events'
 
 import t, { type Test } from 'tap'
 
-import { DATABASE_URL, REDIS_URL, skipWithout } from '../engines/services.js'
+import { newDatabase } from '../engines/pg-boss-engine.js'
+import { DATABASE_URL, REDIS_URL, redisDatabase, skipWithout } from '../engines/services.js'
 import { running, startProcess, stop, type Running } from './server-process.js'
 import { WorkloadClient } from './workload-client.js'
 
@@ -72,15 +73,15 @@ async function tellsTheStoryOfEachJob (t: Test, where: Running, lines: () => Pro
   t.same(log.filter(({ jobInstanceId, activityId }) => jobInstanceId !== undefined && activityId === undefined), [])
 }
 
-const engines: Array<[name: string, command: string[], settings: Record<string, string>, skip: false | string]> = [
-  ['the embedded engine', ['dist/examples/server.js'], {}, false],
-  ['PostgreSQL', ['dist/examples/server.js'], { DATABASE_URL }, await skipWithout('PostgreSQL', DATABASE_URL)],
-  ['Redis', ['dist/examples/bullmq.js'], { REDIS_URL }, await skipWithout('Redis', REDIS_URL)]
+const engines: Array<[name: string, command: string[], settings: (t: Test) => Promise<Record<string, string>>, skip: false | string]> = [
+  ['the embedded engine', ['dist/examples/server.js'], async () => ({}), false],
+  ['PostgreSQL', ['dist/examples/server.js'], async (t) => ({ DATABASE_URL: await newDatabase(t) }), await skipWithout('PostgreSQL', DATABASE_URL)],
+  ['Redis', ['dist/examples/bullmq.js'], async () => ({ REDIS_URL: redisDatabase(3) }), await skipWithout('Redis', REDIS_URL)]
 ]
 for (const [name, command, settings, skip] of engines) {
   t.test(`With ${name}, a search for an ActivityId in the log finds the create, the polls, the run and the end of the job`, { skip },
     async (t) => {
-      const { where, lines } = await logging(t, settings, command)
+      const { where, lines } = await logging(t, await settings(t), command)
       await tellsTheStoryOfEachJob(t, where, lines)
     })
 }
