@@ -32,6 +32,9 @@ const PALE_TEXTS = `(() => {
 
 t.setTimeout(300_000)
 
+/** The duration of a job of two seconds: more on a busy machine, never less. */
+const LASTS_TWO_SECONDS = /^(?:[2-9]|[1-5]\d)\.\d s$/
+
 t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t) => {
   const dataDir = t.testdir()
   let server: ChildProcess | undefined
@@ -86,7 +89,7 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
 
     t.match(await card.getByRole('img').getAttribute('aria-label'), /In progress for .* s, Completed for .* s$/)
     t.match(await factsOf(card), {
-      Item: 'Contoso.FinanceAnalytics.Forecast', 'Started by': 'this page', Duration: /^2\.\d s$/, Reported: /./
+      Item: 'Contoso.FinanceAnalytics.Forecast', 'Started by': 'this page', Duration: LASTS_TWO_SECONDS, Reported: /./
     })
     t.match(await visitor.page.getByRole('status').textContent(), /^calculateForecast \w{8}: Completed$/)
     const { request, response } = await opensLatest(card)
@@ -108,11 +111,11 @@ t.test('the page that simulates Fabric', { skip: skipWithoutChromium }, async (t
     t.strictSame(await factsOf(error), {
       Code: 'SeriesTooShort', Source: 'User', Retry: 'will fail again', Parameters: 'sales · 3 · 12'
     })
-    t.match((await factsOf(card)).Duration, /^2\.\d s$/)
+    t.match((await factsOf(card)).Duration, LASTS_TWO_SECONDS)
     t.strictSame(await card.locator('.hub th').allInnerTexts(),
       ['Activity name', 'Status', 'Item type', 'Start time', 'Duration', 'Error message'])
     const row = await card.locator('.hub td').allInnerTexts()
-    t.match(row, ['Forecast', 'Failed', 'Contoso.FinanceAnalytics.Forecast', /^\d+ \w+ \d{4}, [\d:]{8}$/, /^2\.\d s$/, message])
+    t.match(row, ['Forecast', 'Failed', 'Contoso.FinanceAnalytics.Forecast', /^\d+ \w+ \d{4}, [\d:]{8}$/, LASTS_TWO_SECONDS, message])
   })
 
   scene('shows why a job was not accepted', { isRefused: true }, async (t, visitor) => {
