@@ -32,9 +32,20 @@ export function serveJobs (app: FastifyInstance, services: Services, callbacks: 
     call: ({ params, body }: InPath & { body: CreateItemJobInstanceRequest }, context) => createJobInstance(jobInstance(params), body, context)
   })
   serveState(app, services, callbacks)
-  serveOperation(app, services, {
-    ...CancelItemJobInstance,
-    successStatus: 200,
-    call: ({ params }: InPath, context) => cancelJobInstance(jobInstance(params), context)
+  // A scope, because parsers of bodies are settings of the scope.
+  app.register(async (scope) => {
+    ignoreBodies(scope)
+    serveOperation(scope, services, {
+      ...CancelItemJobInstance,
+      successStatus: 200,
+      call: ({ params }: InPath, context) => cancelJobInstance(jobInstance(params), context)
+    })
   })
+}
+
+/** The contract has no body for a cancel, but HTTP clients may send a content type with an empty one, which Fastify refuses. */
+function ignoreBodies (scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers()
+  // As a buffer, so that Fastify applies its `bodyLimit`.
+  scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => { done(null) })
 }

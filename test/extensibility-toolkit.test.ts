@@ -7,7 +7,7 @@ import fabricJobState, {
 } from '../lib/index.js'
 import { jwksFetch } from '../lib/subject-and-app/signing-keys.js'
 import { createFabric } from '../lib/testing/index.js'
-import type { CreateItemJobInstanceRequest } from '../schemas/index.js'
+import { memoryHost } from './helpers/memory-host.js'
 import { contractProblems, host, holdToContract, pluginOptions, pollPath, recordedLog, sample, sampleState } from './helpers/poll.js'
 
 const CREATE = 'onCreateJobInstance'
@@ -24,28 +24,7 @@ const pathOf = (operation: Operation, { workspaceId, itemType, itemId } = sample
   `/workspaces/${workspaceId}/items/${itemType}/${itemId}/jobs/${operation}`
 const request = (operation: Operation, payload: object = BODY) => ({ method: 'POST', url: pathOf(operation), payload } as const)
 
-/** A workload that keeps its jobs in memory and serves both APIs; callbacks can be replaced. */
-function jobsHost (t: Test, options: Partial<FabricJobsOptions> & { prefix?: string } = {}, server = {}) {
-  const jobs = new Map<string, JobState>()
-  const created: Array<{ job: JobInstance, request: CreateItemJobInstanceRequest, context: JobStateContext }> = []
-  const app = host(t, server)
-  app.register(fabricJobs, {
-    async createJobInstance (job, request, context) {
-      created.push({ job, request, context })
-      if (!jobs.has(job.jobInstanceId)) jobs.set(job.jobInstanceId, { status: 'NotStarted' })
-    },
-    resolveJobState: async ({ jobInstanceId }) => jobs.get(jobInstanceId),
-    async cancelJobInstance ({ jobInstanceId }) {
-      const job = jobs.get(jobInstanceId)
-      if (job?.status === 'NotStarted') job.status = 'Cancelled'
-      return job
-    },
-    authentication: false,
-    api: 'both',
-    ...options
-  })
-  return { app, jobs, created }
-}
+const jobsHost = (t: Test, options: Parameters<typeof memoryHost>[1] = {}, server = {}) => memoryHost(t, { api: 'both', ...options }, server)
 
 /** Uses one function as all three callbacks. */
 function everyCallback (callback: (context: JobStateContext) => JobStateResult) {

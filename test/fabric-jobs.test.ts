@@ -1,12 +1,12 @@
 import swagger from '@fastify/swagger'
 import type { InjectOptions } from 'fastify'
-import t, { type Test } from 'tap'
+import t from 'tap'
 
 import fabricJobState, {
-  fabricJobs, type FabricJobsOptions, type JobInstance, type JobState, type JobStateContext, subjectAndApp, WorkloadError
+  fabricJobs, type JobInstance, type JobState, type JobStateContext, subjectAndApp, WorkloadError
 } from '../lib/index.js'
 import { createFabric } from '../lib/testing/index.js'
-import type { CreateItemJobInstanceRequest } from '../schemas/index.js'
+import { memoryHost } from './helpers/memory-host.js'
 import { holdToContract, host, pluginOptions, pollPath, recordedLog, sample, sampleState } from './helpers/poll.js'
 
 const cancelPath = (parts: Partial<typeof sample> = {}) => `${pollPath(parts)}/cancel`
@@ -14,30 +14,26 @@ const create = (payload: object = { invokeType: 'Manual' }, parts: Partial<typeo
   ({ method: 'POST', url: pollPath(parts), payload } as const)
 const cancel = (parts: Partial<typeof sample> = {}) => ({ method: 'POST', url: cancelPath(parts) } as const)
 
-/** A host with a workload that keeps its jobs in memory; callbacks can be replaced. */
-function jobsHost (t: Test, options: Partial<FabricJobsOptions> & { prefix?: string } = {}, server = {}) {
-  const jobs = new Map<string, JobState>()
-  const created: Array<{ job: JobInstance, request: CreateItemJobInstanceRequest, context: JobStateContext }> = []
-  const app = host(t, server)
-  app.register(fabricJobs, {
-    async createJobInstance (job, request, context) {
-      created.push({ job, request, context })
-      if (!jobs.has(job.jobInstanceId)) jobs.set(job.jobInstanceId, { status: 'NotStarted' })
-    },
-    resolveJobState: async ({ jobInstanceId }) => jobs.get(jobInstanceId),
-    async cancelJobInstance ({ jobInstanceId }) {
-      const job = jobs.get(jobInstanceId)
-      if (job?.status === 'NotStarted') job.status = 'Cancelled'
-      return job
-    },
-    authentication: false,
-    ...options
-  })
-  return { app, jobs, created }
-}
+t.test('A cancel is accepted with any body and content type, because the contract has none', async (t) => {
+  const bodies: Array<[type: string, payload: string]> = [
+    ['application/json', ''], ['application/json', '{}'], ['application/json', 'null'], ['application/json', '{'],
+    ['application/octet-stream', ''], ['application/x-www-form-urlencoded', ''], ['text/plain', 'x']
+  ]
+  for (const [type, payload] of bodies) {
+    const { app, jobs } = memoryHost(t)
+    jobs.set(sample.jobInstanceId, { status: 'NotStarted' })
+    const headers = { 'content-type': type, 'content-length': String(payload.length) }
+    const response = await app.inject({ ...cancel(), headers, payload })
+    t.strictSame([response.statusCode, holdToContract(t, response)], [200, { status: 'Cancelled' }], `${type} ${payload}`)
+  }
+  const { app } = memoryHost(t, {}, { bodyLimit: 10 })
+  const response = await app.inject({ ...cancel(), payload: { longer: 'than the limit' } })
+  t.equal(response.statusCode, 413)
+  t.match(holdToContract(t, response), { errorCode: 'PayloadTooLarge' })
+})
 
 t.test('A create responds with 202 without a body, and the job can be polled and cancelled', async (t) => {
-  const { app } = jobsHost(t)
+  const { app } = memoryHost(t)
   const response = await app.inject(create())
   t.match(response, { statusCode: 202, body: '', headers: { 'cache-control': 'no-store', 'content-length': '0' } })
   t.equal(response.headers['content-type'], undefined)
@@ -49,19 +45,19 @@ t.test('A create responds with 202 without a body, and the job can be polled and
 })
 
 t.test('Sending the same create twice responds with 202 both times and creates one job', async (t) => {
-  const { app, jobs, created } = jobsHost(t)
+  const { app, jobs, created } = memoryHost(t)
   for (let i = 0; i < 2; i++) t.equal((await app.inject(create())).statusCode, 202)
   t.equal(created.length, 2)
   t.equal(jobs.size, 1)
 })
 
 t.test('The return value of createJobInstance is not sent', async (t) => {
-  const { app } = jobsHost(t, { createJobInstance: async () => ({ secret: 'hunter2' }) as unknown as undefined })
+  const { app } = memoryHost(t, { createJobInstance: async () => ({ secret: 'hunter2' }) as unknown as undefined })
   t.match(await app.inject(create()), { statusCode: 202, body: '' })
 })
 
 t.test('createJobInstance gets the job, the request body and the context', async (t) => {
-  const { app, created } = jobsHost(t)
+  const { app, created } = memoryHost(t)
   const request = { invokeType: 'Scheduled', creationPayload: { forecast: { months: [1, '2', null] }, toString: 'x', constructor: 1 } }
   await app.inject({ ...create(request), headers: { activityid: 'a', requestid: 'r' } })
   t.equal(created.length, 1)
@@ -71,7 +67,7 @@ t.test('createJobInstance gets the job, the request body and the context', async
 })
 
 t.test('An unlisted invokeType is accepted and passed to createJobInstance', async (t) => {
-  const { app, created } = jobsHost(t)
+  const { app, created } = memoryHost(t)
   for (const invokeType of ['Scheduled', 'Manual', 'UnknownFutureValue', 'OnDemand', '']) {
     t.equal((await app.inject(create({ invokeType }))).statusCode, 202, invokeType)
     t.equal(created.at(-1)?.request.invokeType, invokeType)
@@ -79,7 +75,7 @@ t.test('An unlisted invokeType is accepted and passed to createJobInstance', asy
 })
 
 t.test('The response to an invalid body is 400 InvalidRequest with one entry of moreDetails for each parameter', async (t) => {
-  const { app, created } = jobsHost(t)
+  const { app, created } = memoryHost(t)
   const bodies: Array<[body: unknown, details: Array<[parameter: string, message: string]>]> = [
     [{}, [['invokeType', 'body must have required property \'invokeType\'.']]],
     [{ invokeType: 7 }, [['invokeType', 'invokeType must be string.']]],
@@ -115,7 +111,7 @@ t.test('The response to an invalid body is 400 InvalidRequest with one entry of 
 })
 
 t.test('The response to a body that cannot be parsed is an ErrorResponse', async (t) => {
-  const { app, created } = jobsHost(t, {}, { bodyLimit: 100 })
+  const { app, created } = memoryHost(t, {}, { bodyLimit: 100 })
   const json = { 'content-type': 'application/json' }
   const bodies: Array<[what: string, request: Pick<InjectOptions, 'payload' | 'headers'>, statusCode: number, errorCode: string]> = [
     ['no body', {}, 400, 'InvalidRequest'],
@@ -137,7 +133,7 @@ t.test('The response to a body that cannot be parsed is an ErrorResponse', async
 })
 
 t.test('The response of each operation to an invalid path parameter is 400 InvalidParameter', async (t) => {
-  const { app } = jobsHost(t)
+  const { app } = memoryHost(t)
   for (const request of [create(undefined, { itemId: '7' }), { url: pollPath({ itemId: '7' }) }, cancel({ itemId: '7' })]) {
     const response = await app.inject(request)
     t.equal(response.statusCode, 400)
@@ -155,7 +151,7 @@ t.test('The response of each operation to an invalid path parameter is 400 Inval
 
 t.test('A cancel returns the state, with and without a request body', async (t) => {
   const state = { ...sampleState, status: 'Completed' } as const
-  const { app } = jobsHost(t, { cancelJobInstance: () => ({ ...state, row: 7 }) as JobState })
+  const { app } = memoryHost(t, { cancelJobInstance: () => ({ ...state, row: 7 }) as JobState })
   for (const request of [cancel(), { ...cancel(), payload: {} }, { ...cancel(), payload: { reason: 'x' } }]) {
     const response = await app.inject(request)
     t.equal(response.statusCode, 200)
@@ -165,14 +161,14 @@ t.test('A cancel returns the state, with and without a request body', async (t) 
 
 t.test('A cancel of a job that does not exist responds with 404', async (t) => {
   for (const cancelJobInstance of [() => null, async () => undefined]) {
-    const response = await jobsHost(t, { cancelJobInstance }).app.inject(cancel())
+    const response = await memoryHost(t, { cancelJobInstance }).app.inject(cancel())
     t.equal(response.statusCode, 404)
     t.match(holdToContract(t, response), { errorCode: 'JobInstanceNotFound' })
   }
 })
 
 t.test('A cancel that returns an invalid state responds with 500 InvalidJobState', async (t) => {
-  const response = await jobsHost(t, { cancelJobInstance: () => ({ status: 'Canceled' }) as unknown as JobState }).app.inject(cancel())
+  const response = await memoryHost(t, { cancelJobInstance: () => ({ status: 'Canceled' }) as unknown as JobState }).app.inject(cancel())
   t.equal(response.statusCode, 500)
   t.match(holdToContract(t, response), { errorCode: 'InvalidJobState' })
 })
@@ -180,7 +176,7 @@ t.test('A cancel that returns an invalid state responds with 500 InvalidJobState
 t.test('UUIDs in upper case reach every callback in lower case', async (t) => {
   const jobs: JobInstance[] = []
   const seen = (job: JobInstance) => { jobs.push(job); return sampleState }
-  const { app } = jobsHost(t, { createJobInstance: (job) => { seen(job) }, resolveJobState: seen, cancelJobInstance: seen })
+  const { app } = memoryHost(t, { createJobInstance: (job) => { seen(job) }, resolveJobState: seen, cancelJobInstance: seen })
   const upper = {
     workspaceId: sample.workspaceId.toUpperCase(), itemId: sample.itemId.toUpperCase(), jobInstanceId: sample.jobInstanceId.toUpperCase()
   }
@@ -193,7 +189,7 @@ t.test('Every callback has a deadline, at which its signal is aborted', async (t
   const never = (context: JobStateContext) => new Promise<never>((_resolve, reject) => {
     context.signal.addEventListener('abort', () => { reasons.push(context.signal.reason); reject(context.signal.reason) })
   })
-  const { app } = jobsHost(t, {
+  const { app } = memoryHost(t, {
     createJobInstance: (_job, _request, context) => never(context),
     resolveJobState: (_job, context) => never(context),
     cancelJobInstance: (_job, context) => never(context),
@@ -213,7 +209,7 @@ t.test('A WorkloadError of any callback determines the response; any other error
     const fail = () => { throw error }
     for (const callback of [fail, async () => fail()]) {
       const { lines, logger } = recordedLog()
-      const { app } = jobsHost(t, { createJobInstance: callback, resolveJobState: callback, cancelJobInstance: callback }, { logger })
+      const { app } = memoryHost(t, { createJobInstance: callback, resolveJobState: callback, cancelJobInstance: callback }, { logger })
       for (const request of [create(), { url: pollPath() }, cancel()]) {
         const response = await app.inject(request)
         t.equal(response.statusCode, statusCode)
