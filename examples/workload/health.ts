@@ -10,8 +10,8 @@ export interface HealthOptions {
   drainSeconds: number
 }
 
-/** Milliseconds that the engine may take to answer. */
-const PATIENCE = 1_000
+/** How long the engine may take to answer, in milliseconds. */
+const ENGINE_TIMEOUT = 1_000
 
 /**
  * `/health/live` is 200 as long as the process answers. `/health/ready` is 200 while the server can do its work, else 503: it
@@ -42,7 +42,7 @@ function answersInTime (ask: () => Promise<unknown>): () => Promise<boolean> {
   let asked: Promise<boolean> | undefined
   return async () => {
     asked ??= ask().then(() => true, () => false).finally(() => { asked = undefined })
-    return await Promise.race([asked, setTimeout(PATIENCE, false, { ref: false })])
+    return await Promise.race([asked, setTimeout(ENGINE_TIMEOUT, false, { ref: false })])
   }
 }
 

@@ -10,7 +10,7 @@ export function memoryJobs (): Pick<FabricJobsOptions, 'createJobInstance' | 're
     resolveJobState: ({ jobInstanceId }) => jobs.get(jobInstanceId),
     cancelJobInstance ({ jobInstanceId }) {
       const job = jobs.get(jobInstanceId)
-      if (job !== undefined) jobs.set(jobInstanceId, { ...job, status: 'Cancelled', endTimeUtc: new Date() })
+      if (job?.status === 'InProgress') jobs.set(jobInstanceId, { ...job, status: 'Cancelled', endTimeUtc: new Date() })
       return jobs.get(jobInstanceId)
     }
   }

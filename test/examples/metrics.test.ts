@@ -14,6 +14,7 @@ import t from 'tap'
 
 import * as openTelemetry from '../../examples/metrics-opentelemetry.js'
 import * as prometheus from '../../examples/metrics-prom-client.js'
+import { memoryJobs } from '../../examples/workload/memory-jobs.js'
 import { createServer } from '../../examples/workload/serve.js'
 
 /** The values of metrics, by name and labels in the form of Prometheus. */
@@ -260,6 +261,27 @@ for (const [name, start] of Object.entries<Start>({ 'prom-client': startPromethe
 function sorted (series: Series): Array<[string, number]> {
   return Object.entries(series).sort(([a], [b]) => a < b ? -1 : 1)
 }
+
+t.test('the metrics count the requests of both APIs by their operation', async (t) => {
+  const fabric = createFabric()
+  const app = createServer({ logLevel: 'silent' })
+  t.teardown(() => app.close())
+  await prometheus.workload(app, { prefix: '/api', api: 'both', authentication: fabric.authentication, ...memoryJobs() })
+
+  const poll = await fabric.poll({ prefix: '/api' })
+  const create = { ...poll, method: 'POST', payload: { invokeType: 'Manual' } } as const
+  for (const request of [create, poll, poll, { ...poll, method: 'POST', url: `${poll.url}/cancel` } as const]) await app.inject(request)
+  for (const operation of ['onCreateJobInstance', 'onGetJobInstanceStatus', 'onGetJobInstanceStatus', 'onCancelJobInstance'] as const) {
+    await app.inject(await fabric.toolkitRequest(operation, { prefix: '/api' }))
+  }
+  const { body } = await app.inject('/metrics')
+  t.strictSame(body.match(/^fabric_job_requests_total.*$/gm)?.sort(), [
+    'fabric_job_requests_total{operation="cancel",status="200",error_code=""} 2',
+    'fabric_job_requests_total{operation="create",status="201",error_code=""} 1',
+    'fabric_job_requests_total{operation="create",status="202",error_code=""} 1',
+    'fabric_job_requests_total{operation="state",status="200",error_code=""} 4'
+  ])
+})
 
 t.test('with OpenTelemetry, a request has a span with its ActivityId, and its handler a child span in which the callback runs', async (t) => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
