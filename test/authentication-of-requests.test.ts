@@ -145,6 +145,20 @@ t.test('an object that inherits from an authenticated request is not authenticat
   t.equal((await app.inject({ url: '/', headers })).statusCode, 401)
 })
 
+t.test('a request that one authentication accepts is not accepted by another', async (t) => {
+  const app = host(t)
+  const other = createFabric()
+  await app.register(subjectAndApp, fabric.authentication)
+  app.addHook('onRequest', app.authenticateSubjectAndApp)
+  app.register(async (scope) => {
+    scope.register(fabricJobState, { prefix: '/own', resolveJobState: () => sampleState, authentication: other.authentication })
+    scope.register(fabricJobState, { prefix: '/parent', resolveJobState: () => sampleState })
+  })
+  const { headers } = await fabric.poll()
+  t.equal((await app.inject({ url: `/own${pollPath()}`, headers })).statusCode, 401)
+  t.equal((await app.inject({ url: `/parent${pollPath()}`, headers })).statusCode, 200)
+})
+
 t.test('registration refuses a decorator authenticateSubjectAndApp that this package did not create', async (t) => {
   const app = host(t)
   await app.register(subjectAndApp, fabric.authentication)

@@ -119,6 +119,9 @@ export function signingKeysUnavailable (retryAfter: number, cause: unknown): Wor
 
 /** Creates an error once. The function returns an object that inherits from it, because hooks and loggers may modify it. */
 function shared (options: WorkloadErrorOptions): () => WorkloadError {
-  const error = new WorkloadError(options)
-  return () => Object.assign(Object.create(error), error)
+  let error: WorkloadError | undefined
+  return () => {
+    error ??= new WorkloadError(options)
+    return Object.assign(Object.create(error), error)
+  }
 }
