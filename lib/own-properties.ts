@@ -4,6 +4,8 @@ export class Bare {
 }
 Object.setPrototypeOf(Bare.prototype, null)
 Reflect.deleteProperty(Bare.prototype, 'constructor')
+// Hosts get objects of this class and can reach the prototype: a property added there would be in all of them.
+Object.freeze(Bare.prototype)
 
 /**
  * Copies an object to one that inherits nothing, so that a polluted `Object.prototype` adds no property. For values where an

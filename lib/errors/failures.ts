@@ -117,7 +117,10 @@ export function signingKeysUnavailable (retryAfter: number, cause: unknown): Wor
   })
 }
 
-/** Creates an error once. The function returns an object that inherits from it, because hooks and loggers may modify it. */
+/**
+ * Creates an error once, at its first use: its check compiles a validator, which importing the package must not do. The function
+ * returns an object that inherits from the error, because hooks and loggers may modify it.
+ */
 function shared (options: WorkloadErrorOptions): () => WorkloadError {
   let error: WorkloadError | undefined
   return () => {

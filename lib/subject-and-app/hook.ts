@@ -73,7 +73,7 @@ class Authenticated extends Same {
   #authenticator: object | undefined
   #outcome: Outcome | undefined
 
-  static outcome (request: object, authenticator: object): Outcome | undefined {
+  static get (request: object, authenticator: object): Outcome | undefined {
     return #outcome in request && request.#authenticator === authenticator ? request.#outcome : undefined
   }
 
@@ -89,7 +89,7 @@ export function buildAuthenticationHook (
   authenticator: Pick<Authenticator, 'authenticate'>, refusalLog: Pick<RefusalLog, 'write'>
 ): AuthenticationHook {
   function outcomeOf (request: AuthenticatedRequest): Outcome {
-    let outcome = Authenticated.outcome(request, authenticator)
+    let outcome = Authenticated.get(request, authenticator)
     if (outcome === undefined) {
       outcome = authenticate(request)
       Authenticated.set(request, authenticator, outcome)
