@@ -77,12 +77,14 @@ export class SigningKeys {
   readonly #now: () => number
   readonly #timing: typeof defaultTiming
   readonly #onRemoved: () => void
-  readonly #closed = new AbortController()
 
   #published: ReadonlySet<SigningKey> = new Set()
   #goodUntil = -Infinity
   #coolDownUntil = -Infinity
   #fetching: Promise<void> | undefined
+  /** Aborts the fetch in flight. */
+  #abort = new AbortController()
+  #isClosed = false
   #failure: unknown
   #timer: NodeJS.Timeout | undefined
   #first: NodeJS.Immediate | undefined
@@ -107,7 +109,8 @@ export class SigningKeys {
 
   /** Stops fetching in the background, and aborts a fetch in flight. */
   close (): void {
-    this.#closed.abort()
+    this.#isClosed = true
+    this.#abort.abort()
     clearImmediate(this.#first)
     clearTimeout(this.#timer)
   }
@@ -152,26 +155,37 @@ export class SigningKeys {
 
   async #tryToFetch (): Promise<void> {
     const begin = performance.now()
+    const timer = this.#limitTime()
     let status: number | undefined
     try {
-      const signal = AbortSignal.any([AbortSignal.timeout(this.#timing.timeout), this.#closed.signal])
-      const response = await requestKeys(this.#fetch, this.#jwksUri, signal)
+      const response = await requestKeys(this.#fetch, this.#jwksUri, this.#abort.signal)
       status = response.status
       this.#replace(await this.#importPublished(response))
       this.#failure = undefined
     } catch (error) {
       this.#failure = error
-      if (!this.#closed.signal.aborted) {
+      if (!this.#isClosed) {
         this.#log.warn({ err: loggableError(error), jwksUri: this.#jwksUri }, 'SubjectAndApp signing keys could not be retrieved')
       }
+    } finally {
+      clearTimeout(timer)
     }
     this.#coolDownUntil = this.#now() + (this.isReady() ? this.#timing.coolDown : this.#timing.coolDownWithoutKeys)
     this.#schedule()
     this.#publish(status, performance.now() - begin)
   }
 
+  /** Not by `AbortSignal.any`: Node.js 20 collects a signal in it as garbage, with its time limit (nodejs/node#57736). */
+  #limitTime (): NodeJS.Timeout {
+    const abort = new AbortController()
+    this.#abort = abort
+    if (this.#isClosed) abort.abort()
+    const { timeout } = this.#timing
+    return setTimeout(() => abort.abort(new Error(`The key endpoint did not answer within ${timeout} ms`)), timeout).unref()
+  }
+
   #publish (status: number | undefined, duration: number): void {
-    if (!keyFetch.hasSubscribers || this.#closed.signal.aborted) return
+    if (!keyFetch.hasSubscribers || this.#isClosed) return
     keyFetch.publish({ jwksUri: this.#jwksUri, ok: this.#failure === undefined, status, duration, keys: this.#published.size })
   }
 
@@ -205,7 +219,7 @@ export class SigningKeys {
 
   #schedule (): void {
     clearTimeout(this.#timer)
-    if (this.#closed.signal.aborted) return
+    if (this.#isClosed) return
     const { refreshEvery, retryEvery, coolDownWithoutKeys } = this.#timing
     const delay = this.#failure === undefined ? refreshEvery : this.isReady() ? retryEvery : coolDownWithoutKeys
     // Up to a tenth earlier, so that the processes of a cluster do not fetch at the same time.

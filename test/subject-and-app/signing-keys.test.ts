@@ -3,6 +3,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setImmediate as nextLoop } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 
 import { exportJWK, generateKeyPair } from 'jose'
 import t from 'tap'
@@ -175,6 +178,17 @@ t.test('while the key endpoint hangs there is one fetch, and known keys are retu
   await Promise.all(waiting)
   await find('unknown')
   t.equal(endpoint.requests, 2)
+})
+
+t.test('a fetch ends at its time limit, also when garbage is collected in the meantime', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage: () => void = runInNewContext('gc')
+  for (const name of ['the endpoint hangs', 'the endpoint hangs after the headers']) {
+    const { endpoint, signingKeys } = await setUp(t, failures[name] ?? hang, { timing: { timeout: 100 } })
+    const ended = signingKeys.refresh().then(() => true)
+    while (!await Promise.race([ended, nextLoop(false)])) collectGarbage()
+    t.match(endpoint.warnings, [[{ err: { message: 'The key endpoint did not answer within 100 ms' } }, /signing keys/]], name)
+  }
 })
 
 t.test('after a rotation a new key is found by its first token, and the old key until it is withdrawn', async (t) => {
@@ -356,6 +370,7 @@ t.test('close aborts a fetch and the background refresh, and logs nothing', asyn
   const [request] = await once(endpoint.server, 'request')
   signingKeys.close()
   await Promise.all([t.rejects(waiting, SigningKeysUnavailable), once(request.socket, 'close')])
+  await t.rejects(find('one'), SigningKeysUnavailable)
   t.same(endpoint.warnings, [])
   t.equal(endpoint.requests, 1)
 })
