@@ -31,7 +31,7 @@ export function checkedCopy<T extends TSchema> (schema: T): (value: unknown) => 
   return (value) => {
     try {
       // Compiled on first use, so that importing the package compiles nothing.
-      validate ??= new Ajv({ formats, ownProperties: true }).compile<Static<T>>(schema)
+      validate ??= new Ajv({ formats }).compile<Static<T>>(schema)
       const copied = copy(value)
       return validate(copied) ? { value: copied } : { problem: `${validate.errors?.map(describeProblem).join('; ')}` }
     } catch {

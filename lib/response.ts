@@ -5,7 +5,6 @@ import type { ErrorResponse, ItemJobInstanceState } from '../schemas/index.js'
 import { errorAnswer, errorHeaders } from './errors/error-response.js'
 import { checkedJobState } from './job-state.js'
 import { logFailure } from './log/failure.js'
-import { Bare } from './own-properties.js'
 
 const JSON_TYPE = 'application/json'
 
@@ -37,11 +36,11 @@ export function prepare (reply: FastifyReply, statusCode: number): FastifyReply 
 }
 
 /**
- * Serializes a checked body with the route's own serializer, whatever serializers and hooks the host has. The serializer gets it
- * without a prototype, because it would read an absent property from a polluted Object.prototype.
+ * Serializes a checked body with the route's own serializer, whatever serializers and hooks the host has. A checked body inherits
+ * nothing: the serializer would read an absent property from a polluted Object.prototype.
  */
 export function serialize (reply: FastifyReply, status: '200' | '201' | 'default', body: ItemJobInstanceState | ErrorResponse): string {
-  return String(reply.serializeInput(Object.assign(new Bare(), body), status, JSON_TYPE))
+  return String(reply.serializeInput(body, status, JSON_TYPE))
 }
 
 /** Serializes the result of a callback; with 202 the response has no body. */

@@ -282,13 +282,18 @@ t.test('A polluted Object.prototype adds nothing to a response', async (t) => {
     if (itemType === 'http') throw errorWith({ statusCode: 409 })
     return itemType === 'none' ? null : { status: 'Failed', errorDetails: { errorCode: 'a', message: 'b', source: 'User' } }
   })
+  app.addHook('preHandler', async ({ params }) => {
+    const { itemType } = Object(params)
+    if (itemType === 'http in a hook') throw errorWith({ statusCode: 409 })
+    if (itemType === 'a hook') throw new Error('hook')
+  })
   await app.ready()
-  const responses = async () => await Promise.all(['any', 'none', 'http'].map(async (itemType) => await app.inject(pollPath({ itemType }))))
+  const responses = async () => await Promise.all(['any', 'none', 'http', 'http in a hook', 'a hook'].map(async (itemType) => await app.inject(pollPath({ itemType }))))
   const before = (await responses()).map(({ statusCode, body }) => [statusCode, body])
   for (const name of names) {
     Reflect.defineProperty(Object.prototype, name, { value: 'polluted', configurable: true, writable: true })
     const polluted = await responses().finally(() => Reflect.deleteProperty(Object.prototype, name))
     t.same(polluted.map(({ statusCode, body }) => [statusCode, body]), before, name)
   }
-  t.same(before.map(([statusCode]) => statusCode), [200, 404, 409])
+  t.same(before.map(([statusCode]) => statusCode), [200, 404, 409, 409, 500])
 })

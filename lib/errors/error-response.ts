@@ -1,7 +1,7 @@
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 
 import type { ErrorResponse } from '../../schemas/ErrorResponse.js'
-import { propertyOf } from '../own-properties.js'
+import { ownCopy, propertyOf } from '../own-properties.js'
 import { checkErrorResponse, isErrorStatus, WorkloadError } from './workload-error.js'
 
 /** A response that is not a 200: its HTTP status and its body. */
@@ -35,7 +35,7 @@ export function toErrorResponse (error: unknown): ErrorAnswer {
 }
 
 /**
- * Like {@link toErrorResponse}, for an error of a request whose status a hook may have set already.
+ * Like {@link toErrorResponse}, for an error of a request whose status a hook may have set already. The body inherits nothing.
  *
  * @param replyStatus the status of the reply: used if the error has none, as in Fastify
  */
@@ -124,12 +124,12 @@ function httpAnswer (error: unknown, replyStatus: number | undefined): ErrorAnsw
   const isExposed = typeof expose === 'boolean' ? expose : isClientError
   return {
     statusCode,
-    body: {
+    body: ownCopy<ErrorResponse>({
       errorCode: isText(errorCode) ? errorCode.toWellFormed() : statusName(statusCode),
       message: isExposed && isText(message) ? message.toWellFormed() : `The workload responded: ${reasonPhrase(statusCode)}.`,
       source: isClientError ? 'User' : 'System',
       isPermanent: isClientError && !WORTH_REPEATING.has(statusCode)
-    }
+    })
   }
 }
 
@@ -138,12 +138,12 @@ const WORTH_REPEATING = new Set([408, 425, 429])
 
 const internalError: ErrorAnswer = Object.freeze({
   statusCode: 500,
-  body: Object.freeze({
+  body: Object.freeze(ownCopy<ErrorResponse>({
     errorCode: 'InternalError',
     message: 'The workload failed because of an internal error.',
     source: 'System',
     isPermanent: false
-  })
+  }))
 })
 
 /** `NotFound` for 404. An unknown status is treated as the first of its class (RFC 9110, section 15). */
