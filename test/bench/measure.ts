@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { connectClients } from './client.js'
 import type { Contender, Registration } from './contenders.js'
 import type { Measurement } from './figures.js'
+import { inTurn } from './in-turn.js'
 import { generateLoad } from './load.js'
 import type { Requests } from './requests.js'
 import { answerOf, ServerProcess } from './server-process.js'
@@ -37,16 +38,6 @@ export async function measure (contender: Contender, { requests, registration, s
   } finally {
     clients.forEach((client) => client.close())
     await server.stop()
-  }
-}
-
-/** One request after the other, and again from the first after the last. */
-function inTurn (requests: readonly Buffer[]): () => Buffer {
-  let asked = 0
-  return () => {
-    const request = requests[asked++ % requests.length]
-    if (request === undefined) throw new RangeError('There are no requests to send')
-    return request
   }
 }
 
