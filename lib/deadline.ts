@@ -3,20 +3,24 @@ import { Http2ServerResponse } from 'node:http2'
 
 import type { FastifyReply } from 'fastify'
 
-/** Callbacks of {@link Deadline.run}. */
-export interface Late {
-  /** Called at the deadline; `run` rejects with the error that it returns. */
-  onTimeout: () => Error
+import { callbackTimedOut } from './errors/failures.js'
+
+/** A call whose time is limited by {@link Deadline.run}. */
+export interface TimedCall {
+  /** Called at the deadline, with the error that `run` rejects with. */
+  abort: (error: Error) => void
   /** Called when the work has settled, also after its deadline. */
-  onSettled: () => void
+  finish: () => void
   /** Called with the reason if the work rejects after its deadline. */
-  onLateRejection: (reason: unknown) => void
+  failLate: (reason: unknown) => void
 }
 
 interface Pending {
+  readonly call: TimedCall
   /** On the clock of `performance.now()`, in milliseconds. */
   readonly expires: number
-  readonly expire: () => void
+  readonly reject: (error: unknown) => void
+  isLate: boolean
 }
 
 /**
@@ -33,29 +37,25 @@ export class Deadline {
     this.#timeout = timeout
   }
 
-  /** Runs work, and settles with its result, or rejects at the deadline. */
-  run<T> (work: () => T | PromiseLike<T>, { onTimeout, onSettled, onLateRejection }: Late): Promise<T> {
+  /** Runs work, and settles with its result, or rejects with a 504 at the deadline. */
+  run<T> (work: () => T | PromiseLike<T>, call: TimedCall): Promise<T> {
     return new Promise((resolve, reject) => {
-      let isLate = false
-      const pending: Pending = {
-        expires: performance.now() + this.#timeout,
-        expire: () => {
-          isLate = true
-          reject(onTimeout())
-        }
-      }
+      const pending = { call, expires: performance.now() + this.#timeout, reject, isLate: false }
       this.#add(pending)
-      settle(work).then((value) => {
-        this.#delete(pending)
-        onSettled()
-        resolve(value)
-      }, (reason) => {
-        this.#delete(pending)
-        onSettled()
-        if (isLate) onLateRejection(reason)
-        else reject(reason)
-      })
+      this.#settle(pending, work, resolve)
     })
+  }
+
+  async #settle<T> (pending: Pending, work: () => T | PromiseLike<T>, resolve: (result: T) => void): Promise<void> {
+    try {
+      resolve(await work())
+    } catch (reason) {
+      if (pending.isLate) pending.call.failLate(reason)
+      else pending.reject(reason)
+    } finally {
+      this.#delete(pending)
+      pending.call.finish()
+    }
   }
 
   #add (pending: Pending): void {
@@ -80,14 +80,12 @@ export class Deadline {
         break
       }
       this.#pending.delete(pending)
-      pending.expire()
+      const error = callbackTimedOut(this.#timeout)
+      pending.isLate = true
+      pending.call.abort(error)
+      pending.reject(error)
     }
   }
-}
-
-/** Runs work synchronously, and returns its result or its error as a promise. */
-async function settle<T> (work: () => T | PromiseLike<T>): Promise<T> {
-  return await work()
 }
 
 /**

@@ -11,7 +11,7 @@ import type {
 import { CallContext } from './call-context.js'
 import type { Deadline } from './deadline.js'
 import { toWorkloadError } from './errors/error-response.js'
-import { callbackTimedOut, invalidInput } from './errors/failures.js'
+import { invalidInput } from './errors/failures.js'
 import { withCorrelationIds } from './log/correlation-ids.js'
 import { logLateFailure } from './log/failure.js'
 import type { SharedOptions } from './options.js'
@@ -44,8 +44,6 @@ export interface Services {
   /** `undefined` with `authentication: false`. */
   readonly authenticate: AuthenticationHook | undefined
   readonly deadline: Deadline
-  /** In milliseconds; the message of a 504 names it. */
-  readonly timeout: number
   /** Fastify's `config` of the routes. */
   readonly config: FastifyContextConfig
   /** Properties of the OpenAPI document that replace the contract's. */
@@ -62,7 +60,7 @@ export interface Services {
  */
 export function serveOperation (
   app: FastifyInstance,
-  { authenticate, deadline, timeout, config, documented, isClosing }: Services,
+  { authenticate, deadline, config, documented, isClosing }: Services,
   { method, url, schema, successStatus, call }: Operation
 ): void {
   async function handler (request: FastifyRequest<RouteTypes>, reply: FastifyReply): Promise<string | undefined> {
@@ -71,15 +69,7 @@ export function serveOperation (
       const caller = authenticate && await authenticate(request)
       prepare(reply, successStatus)
       const context = new CallContext(reply, caller)
-      const answer = await deadline.run(() => call(request, context), {
-        onTimeout: () => {
-          const error = callbackTimedOut(timeout)
-          context.abort(error)
-          return error
-        },
-        onSettled: () => context.finish(),
-        onLateRejection: (reason) => logLateFailure(reply, reason, 'after its deadline')
-      })
+      const answer = await deadline.run(() => call(request, context), context)
       if (wasAnswered(reply)) return undefined
       return serializeAnswer(reply, successStatus, answer)
     } catch (thrown) {

@@ -23,7 +23,6 @@ export function register (app: FastifyInstance, options: SharedOptions): Service
   return {
     authenticate,
     deadline: new Deadline(resolverTimeout),
-    timeout: resolverTimeout,
     config,
     documented,
     isClosing: () => isClosing

@@ -19,8 +19,8 @@ export function logFailure (reply: FastifyReply, error: unknown, statusCode: num
 }
 
 /** Logs an error that a callback threw after its response was sent or its deadline had passed. */
-export function logLateFailure (reply: FastifyReply, reason: unknown, when: string): void {
-  safely(() => reply.log.warn({ err: loggableError(reason) }, `The callback failed ${when}`))
+export function logLateFailure ({ log }: Pick<FastifyReply, 'log'>, reason: unknown, when: string): void {
+  safely(() => log.warn({ err: loggableError(reason) }, `The callback failed ${when}`))
 }
 
 /** The host's logger may throw, in a serializer or a mixin; the response must not depend on it. */
