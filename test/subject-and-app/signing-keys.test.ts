@@ -363,13 +363,14 @@ t.test('the timer of the next refresh does not keep the process alive', async (t
   t.equal(timers(), before)
 })
 
-t.test('close aborts a fetch and the background refresh, and logs nothing', async (t) => {
+t.test('close aborts a fetch and the background refresh, no other fetch begins, and nothing is logged', async (t) => {
   const { endpoint, signingKeys, find } = await setUp(t, hang, { timing: { coolDownWithoutKeys: 1 } })
   signingKeys.start()
   const waiting = find('one')
   const [request] = await once(endpoint.server, 'request')
   signingKeys.close()
   await Promise.all([t.rejects(waiting, SigningKeysUnavailable), once(request.socket, 'close')])
+  endpoint.now += SECOND
   await t.rejects(find('one'), SigningKeysUnavailable)
   t.same(endpoint.warnings, [])
   t.equal(endpoint.requests, 1)
