@@ -1,6 +1,6 @@
 /**
- * Counts the instructions of the server for each poll, of this checkout and of another, with valgrind. A busy machine does not
- * change them, unlike CPU time. The kernel's are not counted.
+ * Counts the instructions of the server for each poll, of this checkout and of another, with valgrind. Unlike CPU time they are
+ * the same on a busy machine, within 3%: V8 does not optimize the same in every process. The kernel's are not counted.
  *
  *     npm run bench:instructions -- ../other-checkout
  *     npm run bench:instructions -- ../other-checkout --case seen --case 404
