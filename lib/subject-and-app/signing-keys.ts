@@ -82,8 +82,8 @@ export class SigningKeys {
   #goodUntil = -Infinity
   #coolDownUntil = -Infinity
   #fetching: Promise<void> | undefined
-  /** Aborts the fetch in flight. */
-  #abort = new AbortController()
+  /** Of the fetch in flight. */
+  #controller = new AbortController()
   #isClosed = false
   #failure: unknown
   #timer: NodeJS.Timeout | undefined
@@ -110,7 +110,7 @@ export class SigningKeys {
   /** Stops fetching in the background, and aborts a fetch in flight. */
   close (): void {
     this.#isClosed = true
-    this.#abort.abort()
+    this.#controller.abort()
     clearImmediate(this.#first)
     clearTimeout(this.#timer)
   }
@@ -158,7 +158,7 @@ export class SigningKeys {
     const timer = this.#limitTime()
     let status: number | undefined
     try {
-      const response = await requestKeys(this.#fetch, this.#jwksUri, this.#abort.signal)
+      const response = await requestKeys(this.#fetch, this.#jwksUri, this.#controller.signal)
       status = response.status
       this.#replace(await this.#importPublished(response))
       this.#failure = undefined
@@ -175,13 +175,16 @@ export class SigningKeys {
     this.#publish(status, performance.now() - begin)
   }
 
-  /** Not by `AbortSignal.any`: Node.js 20 collects a signal in it as garbage, with its time limit (nodejs/node#57736). */
+  /**
+   * Begins the time limit of a fetch. A timer, because Node.js 20 collects an `AbortSignal.timeout` within an `AbortSignal.any` as
+   * garbage: then nothing limits the fetch (nodejs/node#57736).
+   */
   #limitTime (): NodeJS.Timeout {
-    const abort = new AbortController()
-    this.#abort = abort
-    if (this.#isClosed) abort.abort()
+    const controller = new AbortController()
+    this.#controller = controller
+    if (this.#isClosed) controller.abort()
     const { timeout } = this.#timing
-    return setTimeout(() => abort.abort(new Error(`The key endpoint did not answer within ${timeout} ms`)), timeout).unref()
+    return setTimeout(() => controller.abort(new Error(`The key endpoint did not answer within ${timeout} ms`)), timeout).unref()
   }
 
   #publish (status: number | undefined, duration: number): void {

@@ -22,4 +22,5 @@ await app.register(fabricJobState, {
 })
 await app.listen({ host: '127.0.0.1', port: 0 })
 const address = app.server.address()
+process.on('disconnect', () => process.exit())
 process.send?.(typeof address === 'object' ? address?.port : address)
